@@ -1,0 +1,19 @@
+/**
+ * Every hard bound of this program that does not decide the validity of a block (those are genesis parameters).
+ * Each says its unit and what happens at it.
+ */
+
+/** Largest frame a peer may send, in bytes. Beyond: the frame is refused unread and the peer's score pays. */
+export const FRAME_BYTES_MAX = 4 * 1024 * 1024;
+/** Validators of one committee. Beyond: the genesis is refused. Protocol section 1: chain 0 is capped at 100. */
+export const COMMITTEE_SIZE_MAX = 100;
+/** Largest sum of a committee's weights, so that 3 * weight stays exact in a double. Beyond: refused. */
+export const TOTAL_WEIGHT_MAX = 2 ** 50;
+/** Rounds ahead of ours for which votes are kept, per height. Beyond: only the sender's claim of the round is kept. */
+export const FUTURE_ROUNDS_MAX = 8;
+/** Largest round of a height, well inside its 32-bit field. Votes beyond are refused as malformed. */
+export const ROUND_MAX = 1_000_000;
+/** ML-DSA-87 public key in bytes, the largest of the three. FIPS 204, Table 2. */
+export const PUBLIC_KEY_BYTES_MAX = 2592;
+/** ML-DSA-87 signature in bytes, the largest of the three. FIPS 204, Table 2. */
+export const SIGNATURE_BYTES_MAX = 4627;

@@ -1,0 +1,118 @@
+/**
+ * The ports: everything a replica needs from the outside. A process binds them to the machine, the simulator to a
+ * seeded scheduler. Nothing above this file reads a clock, draws randomness or touches a socket or disk by itself.
+ */
+import type { Address } from './bytes.ts';
+import type { Refusal, Result } from './errors.ts';
+
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Wall clock, ms since 1970. May jump; used for block times and expiry only. */
+  nowMs(): number;
+  /** Runs `action` once, `delayMs` from now, unless cancelled. */
+  schedule(delayMs: number, action: () => void): Timer;
+}
+
+export interface Random {
+  /** `length` unpredictable bytes. */
+  bytes(length: number): Uint8Array;
+}
+
+export type StoreOperation =
+  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: 'delete'; readonly key: Uint8Array };
+
+export interface StoreRange {
+  readonly gte: Uint8Array;
+  readonly lt: Uint8Array;
+  readonly reverse?: boolean;
+  /** At most this many entries; always given, so that no scan is unbounded. */
+  readonly limit: number;
+}
+
+export interface StoreEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** Ordered key-value store. Reads are synchronous: a cached LevelDB read costs 2 µs, a promise more. */
+export interface Store {
+  get(key: Uint8Array): Uint8Array | undefined;
+  scan(range: StoreRange): Promise<StoreEntry[]>;
+  /** All of `operations` or none. With `sync`, durable (with every earlier write) when the promise resolves. */
+  write(operations: readonly StoreOperation[], options: { readonly sync: boolean }): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A few small files that must outlive LevelDB's guarantees: the vote journal and its identity. */
+export interface Directory {
+  /** @returns the content, or undefined if there is no such file */
+  read(name: string): Promise<Uint8Array | undefined>;
+  /** Adds to the end (the file is made if missing); durable only after `sync`. */
+  append(name: string, bytes: Uint8Array): Promise<void>;
+  /** Makes everything appended to the file durable, and its directory entry. */
+  sync(name: string): Promise<void>;
+  /** Puts the new content in place of the old at once and durably (temporary file, sync, rename, sync of the directory). */
+  replace(name: string, bytes: Uint8Array): Promise<void>;
+}
+
+/** One authenticated connection's other end. The transport has proven `validator` by its key, or left it undefined. */
+export interface Peer {
+  /** Distinct per process and connection epoch: a reconnected peer gets a new id. */
+  readonly id: string;
+  readonly validator: Address | undefined;
+}
+
+export type Lane = 'committee' | 'gossip';
+
+export interface TransportHandlers {
+  connected(peer: Peer): void;
+  disconnected(peer: Peer): void;
+  message(peer: Peer, frame: Uint8Array): void;
+  /** Answers a request; undefined closes it without an answer. Never throws. */
+  request(peer: Peer, frame: Uint8Array): Promise<Uint8Array | undefined>;
+}
+
+export interface Transport {
+  start(handlers: TransportHandlers): void;
+  peers(): readonly Peer[];
+  /** Queues a frame for one peer; it is lost if the connection ends first. */
+  send(peerId: string, frame: Uint8Array): void;
+  /** Queues a frame for all: validators of the committee, or everyone. */
+  broadcast(lane: Lane, frame: Uint8Array): void;
+  /** One question, one answer. Fails with `TIMEOUT`, `DISCONNECTED`, `TOO_LARGE` or `NO_ANSWER`. */
+  request(peerId: string, frame: Uint8Array, limits: { readonly timeoutMs: number; readonly answerBytesMax: number }): Promise<Result<Uint8Array>>;
+  /** Tells of a broken rule; the transport keeps the score and disconnects when it has had enough. */
+  penalize(peerId: string, offence: Refusal): void;
+}
+
+export interface SignedBytes {
+  readonly publicKey: Uint8Array;
+  readonly message: Uint8Array;
+  /** Domain of the signature, for example `nacre/1/vote`. FIPS 204, section 5.2: at most 255 bytes. */
+  readonly context: string;
+  readonly signature: Uint8Array;
+}
+
+export interface Signer {
+  readonly publicKey: Uint8Array;
+  sign(message: Uint8Array, context: string): Promise<Uint8Array>;
+}
+
+export interface Verifier {
+  /** @returns false for anything but a valid signature, malformed keys and signatures included */
+  verify(signed: SignedBytes): Promise<boolean>;
+}
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Structured events: fields first, then what happened. */
+export interface Log {
+  debug(fields: LogFields, event: string): void;
+  info(fields: LogFields, event: string): void;
+  warn(fields: LogFields, event: string): void;
+  error(fields: LogFields, event: string): void;
+}
