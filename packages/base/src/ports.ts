@@ -66,6 +66,10 @@ export interface Peer {
   readonly validator: Address | undefined;
 }
 
+/**
+ * Who a broadcast reaches: `committee`: every connected validator, if we are one ourselves; `gossip`: every other peer.
+ * A follower's committee lane reaches nobody and its gossip lane everyone.
+ */
 export type Lane = 'committee' | 'gossip';
 
 export interface TransportHandlers {
@@ -81,10 +85,14 @@ export interface Transport {
   peers(): readonly Peer[];
   /** Queues a frame for one peer; it is lost if the connection ends first. */
   send(peerId: string, frame: Uint8Array): void;
-  /** Queues a frame for all: validators of the committee, or everyone. */
+  /** Queues a frame for everyone whom the lane reaches. */
   broadcast(lane: Lane, frame: Uint8Array): void;
   /** One question, one answer. Fails with `TIMEOUT`, `DISCONNECTED`, `TOO_LARGE` or `NO_ANSWER`. */
-  request(peerId: string, frame: Uint8Array, limits: { readonly timeoutMs: number; readonly answerBytesMax: number }): Promise<Result<Uint8Array>>;
+  request(
+    peerId: string,
+    frame: Uint8Array,
+    limits: { readonly timeoutMs: number; readonly answerBytesMax: number },
+  ): Promise<Result<Uint8Array>>;
   /** Tells of a broken rule; the transport keeps the score and disconnects when it has had enough. */
   penalize(peerId: string, offence: Refusal): void;
 }
