@@ -17,3 +17,11 @@ export const ROUND_MAX = 1_000_000;
 export const PUBLIC_KEY_BYTES_MAX = 2592;
 /** ML-DSA-87 signature in bytes, the largest of the three. FIPS 204, Table 2. */
 export const SIGNATURE_BYTES_MAX = 4627;
+/** Messages in one entry of the vote journal: what one step of the core signs. Beyond: an assertion, the caller is wrong. */
+export const JOURNAL_ENTRY_MESSAGES_MAX = 16;
+/** One signed message in the vote journal, in bytes: an ML-DSA-87 signature and its contents. Beyond: an assertion. */
+export const JOURNAL_MESSAGE_BYTES_MAX = 8 * 1024;
+/** Size in bytes from which the vote journal asks to be rotated. Lower: more rewriting. Higher: a slower start. */
+export const JOURNAL_ROTATION_BYTES = 1024 * 1024;
+/** Largest vote journal in bytes: thousands of rounds at one height. Beyond: `JOURNAL_FULL`, the validator falls silent. */
+export const JOURNAL_BYTES_MAX = 64 * 1024 * 1024;
