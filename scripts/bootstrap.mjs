@@ -3,11 +3,14 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const root = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..');
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const stampFile = join(root, 'node_modules', '.nacre-bootstrap');
-const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+const wanted = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex');
 const installed = existsSync(stampFile) ? readFileSync(stampFile, 'utf8') : '';
 
 const major = Number(process.versions.node.split('.')[0]);
@@ -16,10 +19,13 @@ if (major < 20) {
   process.exit(1);
 }
 if (installed !== wanted) {
-  console.error('Installing dependencies (npm ci) …');
-  const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] });
+  console.error('Installing dependencies …');
+  // Not `npm ci`: it refuses a lock file that lacks the optional binaries of platforms which the registry it was
+  // made against did not offer. This takes the locked versions too, checks them, and leaves the lock file alone.
+  const options = ['--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+  const result = spawnSync('npm', ['install', ...options], { cwd: root, stdio: ['ignore', 2, 2] });
   if (result.status !== 0) {
-    console.error('npm ci failed; see the lines above. Nothing was started.');
+    console.error('npm install failed; see the lines above. Nothing was started.');
     process.exit(result.status ?? 1);
   }
   writeFileSync(stampFile, wanted);
