@@ -1,0 +1,76 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { judgeBaseline, judgeMutated, type RunReport, type Verdict } from './judge.ts';
+import { countOccurrences, type Mutation } from './mutation.ts';
+import { WorkerProcess } from './worker-process.ts';
+
+/** `stale`: the text to be replaced is not in the target exactly once. */
+export type MutationVerdict = Verdict | { readonly outcome: 'stale'; readonly reason: string };
+
+export interface MutationResult {
+  readonly mutation: Mutation;
+  readonly verdict: MutationVerdict;
+}
+
+export interface RunOptions {
+  /** The repository; paths in mutations are relative to it. */
+  readonly root: string;
+  /** Processes at a time. */
+  readonly jobs: number;
+  /** For one mutated run of one test; the test file as a whole, unmutated, gets ten times that. */
+  readonly timeoutMs: number;
+  readonly onResult: (result: MutationResult) => void;
+}
+
+/** Runs every test once without and once with each of its mutations. */
+export async function runMutations(mutations: readonly Mutation[], options: RunOptions): Promise<MutationResult[]> {
+  const results: MutationResult[] = [];
+  const settle = (mutation: Mutation, verdict: MutationVerdict): void => {
+    const result = { mutation, verdict };
+    results.push(result);
+    options.onResult(result);
+  };
+  const fresh = mutations.filter((mutation) => {
+    const reason = staleReason(options.root, mutation);
+    if (reason !== undefined) settle(mutation, { outcome: 'stale', reason });
+    return reason === undefined;
+  });
+  const workers = Array.from({ length: options.jobs }, () => new WorkerProcess(options.root));
+  try {
+    const baselines = new Map<string, RunReport | string>();
+    await drain([...new Set(fresh.map((mutation) => mutation.testPath))], workers, async (testPath, worker) => {
+      baselines.set(testPath, await worker.run({ testPath }, 10 * options.timeoutMs));
+    });
+    await drain(fresh, workers, async (mutation, worker) => {
+      const baseline = baselines.get(mutation.testPath) as RunReport | string;
+      const reason = typeof baseline === 'string' ? baseline : judgeBaseline(mutation.testLine, baseline);
+      if (reason !== undefined) return settle(mutation, { outcome: 'broken', reason });
+      const report = await worker.run({ testPath: mutation.testPath, mutation }, options.timeoutMs);
+      settle(mutation, typeof report === 'string' ? { outcome: 'broken', reason: report } : judgeMutated(mutation, report));
+    });
+  } finally {
+    for (const worker of workers) worker.stop();
+  }
+  return results;
+}
+
+function staleReason(root: string, mutation: Mutation): string | undefined {
+  const path = join(root, mutation.targetPath);
+  if (!existsSync(path)) return `there is no ${mutation.targetPath}`;
+  const count = countOccurrences(mutation, readFileSync(path, 'utf8'));
+  return count === 1 ? undefined : `${mutation.targetPath} holds the text ${count} times instead of once`;
+}
+
+/** Every worker takes the next item when it is done with one. */
+async function drain<Item>(
+  items: readonly Item[],
+  workers: readonly WorkerProcess[],
+  work: (item: Item, worker: WorkerProcess) => Promise<void>,
+) {
+  const queue = items.values();
+  await Promise.all(
+    workers.map(async (worker) => {
+      for (const item of queue) await work(item, worker);
+    }),
+  );
+}
