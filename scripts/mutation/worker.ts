@@ -19,11 +19,8 @@ let mutated = false;
 async function start(): Promise<Vitest> {
   const options: CliOptions = {
     root,
-    config: false,
     watch: false,
-    include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     setupFiles: [resolve(import.meta.dirname, 'setup.ts')],
-    testTimeout: 30_000,
     includeTaskLocation: true,
     // Threads, because they end with this process when a mutation made an endless loop and the runner ends it.
     pool: 'threads',
