@@ -1,0 +1,50 @@
+import type { Type } from '@chainsafe/ssz';
+import { bytesEqual, fail, ok, type Refusal, type Result } from '@nacre/base';
+
+/** One value, one encoding. */
+export interface Codec<Value> {
+  encode(value: Value): Uint8Array;
+  /** Never throws: code `MALFORMED` with `what` was expected, the `reason`, and how many `bytes` came. */
+  decode(bytes: Uint8Array): Result<Value, Refusal<'MALFORMED'>>;
+}
+
+interface CodecOptions {
+  /** What is decoded, for the refusal: `vote`, `block`. */
+  readonly name: string;
+  /** Longer inputs are refused unread. */
+  readonly bytesMax: number;
+}
+
+interface ConvertedCodecOptions<Wire, Value> extends CodecOptions {
+  toWire(value: Value): Wire;
+  /** May throw on what the SSZ type cannot express; the decoder turns that into a refusal. */
+  fromWire(wire: Wire): Value;
+}
+
+/**
+ * SSZ as every decoder of foreign bytes uses it. The library's decoder is lax: of random mutations that it accepts, a
+ * third encodes back to other bytes. So the size is checked first, and what was decoded must encode to the input again.
+ */
+export function strictCodec<Value>(type: Type<Value>, options: CodecOptions): Codec<Value> {
+  return convertedCodec(type, { ...options, toWire: (value) => value, fromWire: (wire) => wire });
+}
+
+/** A strict codec for a type whose values in memory are not those of the SSZ type, such as null for the zero hash. */
+export function convertedCodec<Wire, Value>(type: Type<Wire>, options: ConvertedCodecOptions<Wire, Value>): Codec<Value> {
+  const { name, bytesMax, toWire, fromWire } = options;
+  const encode = (value: Value): Uint8Array => type.serialize(toWire(value));
+  const refuse = (reason: string, bytes: Uint8Array) => fail({ code: 'MALFORMED' as const, what: name, reason, bytes: bytes.length });
+  return {
+    encode,
+    decode(bytes) {
+      if (bytes.length > bytesMax) return refuse('too large', bytes);
+      let value: Value;
+      try {
+        value = fromWire(type.deserialize(bytes));
+      } catch {
+        return refuse('undecodable', bytes);
+      }
+      return bytesEqual(encode(value), bytes) ? ok(value) : refuse('not canonical', bytes);
+    },
+  };
+}

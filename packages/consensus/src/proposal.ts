@@ -1,0 +1,93 @@
+import { ContainerType, type ValueOf } from '@chainsafe/ssz';
+import { type Hash, SIGNATURE_BYTES_MAX } from '@nacre/base';
+import type { ChainContext } from './chain-context.ts';
+import { type Codec, convertedCodec } from './codec.ts';
+import {
+  BlockHashType,
+  ChainType,
+  FORMAT_VERSION,
+  HashType,
+  RoundOrNoneType,
+  RoundType,
+  roundOrNoneFromWire,
+  roundOrNoneToWire,
+  SignatureType,
+  Uint53Type,
+  ValidatorIndexType,
+  VersionType,
+} from './ssz.ts';
+
+export interface ProposalContent {
+  readonly height: number;
+  readonly round: number;
+  /** Round whose prepare quorum justifies proposing this block again; -1: none, the block is new. */
+  readonly validRound: number;
+  readonly blockHash: Hash;
+}
+
+/** The signed envelope around a block's hash; the block itself travels beside it and is the same in every round. */
+export interface Proposal extends ProposalContent {
+  /** Who signed: position in the committee of that height. */
+  readonly proposer: number;
+  readonly signature: Uint8Array;
+}
+
+/** Context of a proposal's signature. FIPS 204, section 5.2. */
+export const PROPOSAL_CONTEXT = 'nacre/1/proposal';
+
+const ProposalMessageType = new ContainerType({
+  version: VersionType,
+  genesisHash: HashType,
+  chain: ChainType,
+  height: Uint53Type,
+  round: RoundType,
+  validRound: RoundOrNoneType,
+  blockHash: BlockHashType,
+});
+
+export const ProposalType = new ContainerType({
+  version: VersionType,
+  height: Uint53Type,
+  round: RoundType,
+  validRound: RoundOrNoneType,
+  blockHash: BlockHashType,
+  proposer: ValidatorIndexType,
+  signature: SignatureType,
+});
+
+/** Longest encoding of a proposal in bytes: the fixed fields, one offset, one signature. */
+export const PROPOSAL_BYTES_MAX = 1 + 8 + 4 + 4 + 32 + 1 + 4 + SIGNATURE_BYTES_MAX;
+
+/** The bytes that a proposal's signature is over. */
+export function proposalMessage(context: ChainContext, content: ProposalContent): Uint8Array {
+  return ProposalMessageType.serialize({
+    version: FORMAT_VERSION,
+    genesisHash: context.genesisHash,
+    chain: context.chain,
+    height: content.height,
+    round: content.round,
+    validRound: roundOrNoneToWire(content.validRound),
+    blockHash: content.blockHash,
+  });
+}
+
+/** For containers that hold proposals. */
+export function proposalToWire(proposal: Proposal): ValueOf<typeof ProposalType> {
+  const { height, round, validRound, blockHash, proposer, signature } = proposal;
+  return { version: FORMAT_VERSION, height, round, validRound: roundOrNoneToWire(validRound), blockHash, proposer, signature };
+}
+
+export function proposalFromWire(wire: ValueOf<typeof ProposalType>): Proposal {
+  const { height, round, validRound, blockHash, proposer, signature } = wire;
+  return { height, round, validRound: roundOrNoneFromWire(validRound), blockHash, proposer, signature };
+}
+
+export const proposalCodec: Codec<Proposal> = convertedCodec(ProposalType, {
+  name: 'proposal',
+  bytesMax: PROPOSAL_BYTES_MAX,
+  toWire: proposalToWire,
+  fromWire: proposalFromWire,
+});
+
+export const encodeProposal = proposalCodec.encode;
+export const decodeProposal = proposalCodec.decode;

@@ -1,0 +1,113 @@
+import { ContainerType, type ValueOf } from '@chainsafe/ssz';
+import { bytesEqual, type Hash, SIGNATURE_BYTES_MAX, ZERO_HASH } from '@nacre/base';
+import type { ChainContext } from './chain-context.ts';
+import { type Codec, convertedCodec } from './codec.ts';
+import {
+  ChainType,
+  FlagType,
+  FORMAT_VERSION,
+  HashType,
+  RoundType,
+  SignatureType,
+  Uint53Type,
+  ValidatorIndexType,
+  VersionType,
+} from './ssz.ts';
+
+/** The paper's prevote and precommit under PBFT's names. */
+export type VoteKind = 'prepare' | 'commit';
+
+export interface VoteContent {
+  readonly height: number;
+  readonly round: number;
+  readonly kind: VoteKind;
+  /** null: for no block in this round. */
+  readonly blockHash: Hash | null;
+}
+
+export interface Vote extends VoteContent {
+  /** Position in the committee of that height. */
+  readonly validator: number;
+  readonly signature: Uint8Array;
+}
+
+/** Context of a vote's signature. FIPS 204, section 5.2. */
+export const VOTE_CONTEXT = 'nacre/1/vote';
+
+const VoteMessageType = new ContainerType({
+  version: VersionType,
+  genesisHash: HashType,
+  chain: ChainType,
+  height: Uint53Type,
+  round: RoundType,
+  kind: FlagType,
+  blockHash: HashType,
+});
+
+export const VoteType = new ContainerType({
+  version: VersionType,
+  height: Uint53Type,
+  round: RoundType,
+  kind: FlagType,
+  blockHash: HashType,
+  validator: ValidatorIndexType,
+  signature: SignatureType,
+});
+
+/** Longest encoding of a vote in bytes: the fixed fields, one offset, one signature. */
+export const VOTE_BYTES_MAX = 1 + 8 + 4 + 1 + 32 + 1 + 4 + SIGNATURE_BYTES_MAX;
+
+/** The bytes that a vote's signature is over. */
+export function voteMessage(context: ChainContext, content: VoteContent): Uint8Array {
+  return VoteMessageType.serialize({
+    version: FORMAT_VERSION,
+    genesisHash: context.genesisHash,
+    chain: context.chain,
+    height: content.height,
+    round: content.round,
+    kind: voteKindToWire(content.kind),
+    blockHash: content.blockHash ?? ZERO_HASH,
+  });
+}
+
+/** For containers that hold votes. */
+export function voteToWire(vote: Vote): ValueOf<typeof VoteType> {
+  const { height, round, kind, blockHash, validator, signature } = vote;
+  return { version: FORMAT_VERSION, height, round, kind: voteKindToWire(kind), blockHash: blockHash ?? ZERO_HASH, validator, signature };
+}
+
+export function voteFromWire(wire: ValueOf<typeof VoteType>): Vote {
+  const { height, round, kind, blockHash, validator, signature } = wire;
+  return {
+    height,
+    round,
+    kind: voteKindFromWire(kind),
+    blockHash: bytesEqual(blockHash, ZERO_HASH) ? null : blockHash,
+    validator,
+    signature,
+  };
+}
+
+export function voteKindToWire(kind: VoteKind): number {
+  return kind === 'prepare' ? 0 : 1;
+}
+
+export function voteKindFromWire(wire: number): VoteKind {
+  return wire === 0 ? 'prepare' : 'commit';
+}
+
+export const voteCodec: Codec<Vote> = convertedCodec(VoteType, {
+  name: 'vote',
+  bytesMax: VOTE_BYTES_MAX,
+  toWire: voteToWire,
+  fromWire: voteFromWire,
+});
+
+export const encodeVote = voteCodec.encode;
+export const decodeVote = voteCodec.decode;
+
+/** Whether both votes are for one block, or both for none. */
+export function sameChoice(a: Hash | null, b: Hash | null): boolean {
+  if (a === null || b === null) return a === b;
+  return bytesEqual(a, b);
+}
