@@ -1,3 +1,16 @@
+export { BLOCK_BYTES_MAX, Block, decodeBlock, type LateCommit, transactionsRoot } from './block.ts';
+export { buildTransaction, type TransactionRequest } from './build-transaction.ts';
+export { LedgerError, type LedgerErrorCode } from './errors.ts';
+export { formatGenesis, type Genesis, type GenesisValidator } from './genesis.ts';
+export { blockHash, type Header, HeaderType, headerCodec, headerFromWire, headerToWire, type LateCommitters } from './header.ts';
+export { bodyKey, bodyOperation, expiredKey, pendingKey, pendingRange } from './keys.ts';
+export * from './ledger-types.ts';
+export { isMediaType, isName } from './names.ts';
+export * from './operation.ts';
+export { type ChainParameters, chainParameters, PARAMETER_RULES, type ParameterName, type ParameterRule } from './parameters.ts';
+export { createGenesis, type NewGenesis, parseGenesis } from './parse-genesis.ts';
+export { recordCodec, type ServiceRecord } from './record.ts';
+export { decodeTransaction, TRANSACTION_CONTEXT, type Transaction, type TransactionContents } from './transaction.ts';
 export * from './vote-journal.ts';
 export type { Doubt, DoubtCode } from './vote-journal-doubt.ts';
 export type { JournalEntry, SignedMessage } from './vote-journal-entry.ts';

@@ -1,0 +1,31 @@
+import type { Address, Signer } from '@nacre/base';
+import { LedgerError } from './errors.ts';
+import type { Genesis } from './genesis.ts';
+import type { Operation } from './operation.ts';
+import { decodeTransaction, encodeContents, encodeTransaction, TRANSACTION_CONTEXT, type Transaction } from './transaction.ts';
+
+export interface TransactionRequest {
+  readonly genesis: Genesis;
+  /** Whose key `signer` holds. */
+  readonly account: Address;
+  readonly operations: readonly Operation[];
+  /** Ms since 1970; at most the genesis' `validityWindowMs` ahead, or nodes refuse the transaction. */
+  readonly validUntilMs: number;
+  /** 16 unpredictable bytes; the same ones make the same id. */
+  readonly nonce: Uint8Array;
+  readonly signer: Signer;
+}
+
+/**
+ * Encodes and signs a transaction, and reads it back as every node will.
+ *
+ * @throws {LedgerError} code `INPUT_INVALID` if it breaks a rule of `decodeTransaction`
+ */
+export async function buildTransaction(request: TransactionRequest): Promise<Transaction> {
+  const { genesis, account, operations, validUntilMs, nonce, signer } = request;
+  const contents = { chain: genesis.context.chain, account, nonce, validUntilMs, operations };
+  const signature = await signer.sign(encodeContents(genesis, contents).txId, TRANSACTION_CONTEXT);
+  const decoded = decodeTransaction(encodeTransaction(genesis, contents, signature), genesis);
+  if (decoded.ok) return decoded.value;
+  throw new LedgerError('INPUT_INVALID', `no node takes this transaction: ${decoded.error.code}`, { fields: { refusal: decoded.error } });
+}

@@ -1,0 +1,89 @@
+/**
+ * Every key of the store, by its first byte. Numbers in keys are big-endian, so that they sort as numbers.
+ * Keys that begin with a zero byte belong to the store itself and to the vote journal.
+ */
+import { concatBytes, HASH_BYTES, type Hash, type StoreOperation, type StoreRange, uint64Bytes, utf8 } from '@nacre/base';
+
+const PREFIX = {
+  /** The tip: see `tip.ts`. */
+  tip: 0x01,
+  /** Block hash -> compact block, decided or not. */
+  block: 0x02,
+  /** Height, block hash -> empty: blocks saved before they were decided. */
+  candidate: 0x03,
+  /** Height -> hash of the decided block. */
+  height: 0x04,
+  /** Body hash -> transaction. */
+  body: 0x05,
+  /** Transaction id -> where it was included and how it ended. */
+  status: 0x06,
+  /** State key -> value; latest-record entries have none, they follow from `recordKey` and the log. */
+  stateValue: 0x07,
+  /** Page id -> page of the state tree. */
+  statePage: 0x08,
+  /** Level, index -> tile of the tree over header hashes. */
+  historyTile: 0x09,
+  /** Service, level, index -> tile of the service's record log. */
+  logTile: 0x0a,
+  /** Service, index of its first record -> where a run of records stands. */
+  recordRange: 0x0b,
+  /** State key of (service, key), record index -> empty. */
+  recordKey: 0x0c,
+
+  /** Transaction id -> body hash and standing: what waits in the replica's mempool. */
+  pending: 0x20,
+  /** Transaction id -> when it was seen to have expired. Local: other nodes may never have heard of it. */
+  expired: 0x21,
+} as const;
+
+function key(prefix: number, ...parts: Uint8Array[]): Uint8Array {
+  return concatBytes(Uint8Array.of(prefix), ...parts);
+}
+
+/** All keys that begin with `prefix`. */
+function rangeOf(prefix: Uint8Array): Pick<StoreRange, 'gte' | 'lt'> {
+  const end = Uint8Array.from(prefix);
+  const last = end.length - 1;
+  // No prefix below ends in 0xff, because first bytes are small and everything after them has a fixed length or a length byte.
+  end[last] = (end[last] as number) + 1;
+  return { gte: prefix, lt: end };
+}
+
+/** The length byte keeps one name's keys from standing between another's. */
+function named(service: string): Uint8Array {
+  const name = utf8(service);
+  return concatBytes(Uint8Array.of(name.length), name);
+}
+
+export const tipKey = (): Uint8Array => key(PREFIX.tip);
+export const blockKey = (hash: Hash): Uint8Array => key(PREFIX.block, hash);
+export const heightKey = (height: number): Uint8Array => key(PREFIX.height, uint64Bytes(height));
+export const candidateKey = (height: number, hash: Hash): Uint8Array => key(PREFIX.candidate, uint64Bytes(height), hash);
+/** Candidates of heights up to `height`. */
+export const candidatesUpTo = (height: number): Pick<StoreRange, 'gte' | 'lt'> => ({
+  gte: key(PREFIX.candidate),
+  lt: key(PREFIX.candidate, uint64Bytes(height + 1)),
+});
+export const candidateHash = (candidate: Uint8Array): Hash => candidate.subarray(candidate.length - HASH_BYTES);
+export const statusKey = (txId: Hash): Uint8Array => key(PREFIX.status, txId);
+export const stateValueKey = (stateKey: Hash): Uint8Array => key(PREFIX.stateValue, stateKey);
+export const statePageKey = (page: Uint8Array): Uint8Array => key(PREFIX.statePage, page);
+export const historyTileKey = (level: number, index: number): Uint8Array =>
+  key(PREFIX.historyTile, Uint8Array.of(level), uint64Bytes(index));
+export const logTileKey = (service: string, level: number, index: number): Uint8Array =>
+  key(PREFIX.logTile, named(service), Uint8Array.of(level), uint64Bytes(index));
+export const recordRangeKey = (service: string, first: number): Uint8Array => key(PREFIX.recordRange, named(service), uint64Bytes(first));
+export const recordKeyKey = (stateKey: Hash, index: number): Uint8Array => key(PREFIX.recordKey, stateKey, uint64Bytes(index));
+
+/** Bodies are stored once, whether they wait, stand in a candidate or in a decided block. */
+export const bodyKey = (bodyHash: Hash): Uint8Array => key(PREFIX.body, bodyHash);
+export const bodyOperation = (transaction: { readonly bodyHash: Hash; readonly bytes: Uint8Array }): StoreOperation => ({
+  type: 'put',
+  key: bodyKey(transaction.bodyHash),
+  value: transaction.bytes,
+});
+
+/** Reserved for the mempool. */
+export const pendingKey = (txId: Hash): Uint8Array => key(PREFIX.pending, txId);
+export const pendingRange = (): Pick<StoreRange, 'gte' | 'lt'> => rangeOf(key(PREFIX.pending));
+export const expiredKey = (txId: Hash): Uint8Array => key(PREFIX.expired, txId);

@@ -1,0 +1,70 @@
+import { ContainerType, type ValueOf } from '@chainsafe/ssz';
+import { type Address, fromUtf8, type Hash, utf8 } from '@nacre/base';
+import { type Codec, convertedCodec, FORMAT_VERSION, HashType, Uint53Type, VersionType } from '@nacre/consensus';
+import { PARAMETER_RULES } from './parameters.ts';
+import { KeyType, MediaTypeType, NameType, PayloadType, Uint32Type } from './wire.ts';
+
+/**
+ * One item of a service's data as the network keeps it. Its canonical bytes are the leaf of the service's log, so a proof of the leaf
+ * says all of this: also who wrote it, in which transaction, and at which height and block time it became known.
+ */
+export interface ServiceRecord {
+  readonly service: string;
+  /** Position in the service's log, from 0 on. */
+  readonly index: number;
+  readonly height: number;
+  /** Time of the block at that height, ms since 1970. */
+  readonly timeMs: number;
+  readonly txId: Hash;
+  /** The writer that signed the transaction. */
+  readonly account: Address;
+  readonly schema: string;
+  readonly schemaVersion: number;
+  readonly mediaType: string;
+  /** Empty for none. */
+  readonly key: string;
+  readonly payload: Uint8Array;
+}
+
+/** In a proof, a record is a field of this type. */
+export const RecordType = new ContainerType({
+  version: VersionType,
+  service: NameType,
+  index: Uint53Type,
+  height: Uint53Type,
+  timeMs: Uint53Type,
+  txId: HashType,
+  account: HashType,
+  schema: NameType,
+  schemaVersion: Uint32Type,
+  mediaType: MediaTypeType,
+  key: KeyType,
+  payload: PayloadType,
+});
+
+/** Above the longest encoding of a record in bytes. */
+export const RECORD_BYTES_MAX = PARAMETER_RULES.recordBytesMax.max + 2048;
+
+export function recordToWire(record: ServiceRecord): ValueOf<typeof RecordType> {
+  const { service, schema, mediaType, key, ...rest } = record;
+  return { ...rest, version: FORMAT_VERSION, service: utf8(service), schema: utf8(schema), mediaType: utf8(mediaType), key: utf8(key) };
+}
+
+/** @throws {RangeError} where a text is not UTF-8, which a strict codec refuses */
+export function recordFromWire(wire: ValueOf<typeof RecordType>): ServiceRecord {
+  const { version: _, ...rest } = wire;
+  return { ...rest, service: text(wire.service), schema: text(wire.schema), mediaType: text(wire.mediaType), key: text(wire.key) };
+}
+
+export const recordCodec: Codec<ServiceRecord> = convertedCodec(RecordType, {
+  name: 'record',
+  bytesMax: RECORD_BYTES_MAX,
+  toWire: recordToWire,
+  fromWire: recordFromWire,
+});
+
+function text(bytes: Uint8Array): string {
+  const decoded = fromUtf8(bytes);
+  if (decoded === undefined) throw new RangeError('not UTF-8');
+  return decoded;
+}

@@ -1,0 +1,116 @@
+import { ContainerType, ListCompositeType } from '@chainsafe/ssz';
+import { type Address, bytesEqual, fail, type Hash, ok, type Refusal, type Result } from '@nacre/base';
+import { ChainType, FORMAT_VERSION, HashType, SignatureType, strictCodec, Uint53Type, VersionType } from '@nacre/consensus';
+import { SCHEMES, taggedHash } from '@nacre/crypto';
+import type { Genesis } from './genesis.ts';
+import type { Operation } from './operation.ts';
+import { checkOperations } from './operation-rules.ts';
+import { OperationType, operationFromWire, operationToWire, type WireOperation } from './operation-wire.ts';
+import { PARAMETER_RULES } from './parameters.ts';
+import { NonceType } from './wire.ts';
+
+/** Domain of transaction signatures. What is signed is the id, which covers the contents. */
+export const TRANSACTION_CONTEXT = 'nacre/1/transaction';
+const TRANSACTION_ID_TAG = 'nacre/1/tx-id';
+const SIGNATURE_TAG = 'nacre/1/signature';
+const BODY_TAG = 'nacre/1/body';
+
+const ContentsType = new ContainerType({
+  version: VersionType,
+  genesisHash: HashType,
+  chain: ChainType,
+  account: HashType,
+  nonce: NonceType,
+  validUntilMs: Uint53Type,
+  operations: new ListCompositeType(OperationType, PARAMETER_RULES.operationsMax.max),
+});
+const EnvelopeType = new ContainerType({ version: VersionType, contents: ContentsType, signature: SignatureType });
+const envelopeCodec = strictCodec(EnvelopeType, { name: 'transaction', bytesMax: PARAMETER_RULES.transactionBytesMax.max });
+
+/** What an account signs. Network and version are checked while decoding and are the genesis' own. */
+export interface TransactionContents {
+  readonly chain: number;
+  /** The signer. */
+  readonly account: Address;
+  /** 16 bytes that make the id unique, so that a submission can be repeated without being applied twice. */
+  readonly nonce: Uint8Array;
+  /** The last block time, ms since 1970, at which the transaction may be included. */
+  readonly validUntilMs: number;
+  readonly operations: readonly Operation[];
+}
+
+/** A transaction that meets every rule that needs no state; its signature is not verified yet. */
+export interface Transaction {
+  /** Hash of the contents: what a client tracks, and what enters the chain once. */
+  readonly txId: Hash;
+  /** Hash of contents and signature: what a block lists and bodies are fetched by. */
+  readonly bodyHash: Hash;
+  readonly contents: TransactionContents;
+  readonly signature: Uint8Array;
+  /** The canonical encoding. */
+  readonly bytes: Uint8Array;
+}
+
+export function transactionBodyHash(txId: Hash, signature: Uint8Array): Hash {
+  return taggedHash(BODY_TAG, txId, taggedHash(SIGNATURE_TAG, signature));
+}
+
+/** The canonical encoding of `contents` and the hash of it that is signed. */
+export function encodeContents(genesis: Genesis, contents: TransactionContents): { readonly bytes: Uint8Array; readonly txId: Hash } {
+  const bytes = ContentsType.serialize(wireContents(genesis, contents));
+  return { bytes, txId: taggedHash(TRANSACTION_ID_TAG, bytes) };
+}
+
+export function encodeTransaction(genesis: Genesis, contents: TransactionContents, signature: Uint8Array): Uint8Array {
+  return EnvelopeType.serialize({ version: FORMAT_VERSION, contents: wireContents(genesis, contents), signature });
+}
+
+/**
+ * Reads a transaction and checks all that does not depend on state or time.
+ *
+ * @returns codes `TRANSACTION_TOO_LARGE`, `MALFORMED`, `WRONG_NETWORK`, `WRONG_CHAIN`, `SIGNATURE_LENGTH`, `TEXT_INVALID`, and
+ * those of `checkOperations`
+ */
+export function decodeTransaction(bytes: Uint8Array, genesis: Genesis): Result<Transaction, Refusal> {
+  const { transactionBytesMax } = genesis.parameters;
+  if (bytes.length > transactionBytesMax) return fail({ code: 'TRANSACTION_TOO_LARGE', bytes: bytes.length, max: transactionBytesMax });
+  const decoded = envelopeCodec.decode(bytes);
+  if (!decoded.ok) return decoded;
+  const { contents: wire, signature } = decoded.value;
+  if (!bytesEqual(wire.genesisHash, genesis.hash)) return fail({ code: 'WRONG_NETWORK' });
+  if (wire.chain !== genesis.context.chain) return fail({ code: 'WRONG_CHAIN', chain: wire.chain });
+  const { signatureBytes: signatureLength } = SCHEMES[genesis.scheme];
+  if (signature.length !== signatureLength) return fail({ code: 'SIGNATURE_LENGTH', length: signature.length, expected: signatureLength });
+  const operations = operationsFromWire(wire.operations);
+  if (!operations.ok) return operations;
+  const checked = checkOperations(operations.value, genesis);
+  if (!checked.ok) return checked;
+  const { chain, account, nonce, validUntilMs } = wire;
+  const contents: TransactionContents = { chain, account, nonce, validUntilMs, operations: operations.value };
+  const txId = taggedHash(TRANSACTION_ID_TAG, contentsBytes(bytes, signatureLength));
+  return ok({ txId, bodyHash: transactionBodyHash(txId, signature), contents, signature, bytes });
+}
+
+/**
+ * The contents within an envelope's canonical bytes: version (1), two offsets (4 each), contents, signature.
+ * Slicing saves encoding them a second time for the id.
+ */
+function contentsBytes(envelope: Uint8Array, signatureLength: number): Uint8Array {
+  return envelope.subarray(1 + 4 + 4, envelope.length - signatureLength);
+}
+
+function operationsFromWire(wire: readonly WireOperation[]): Result<Operation[], Refusal> {
+  const operations: Operation[] = [];
+  for (const wireOperation of wire) {
+    const operation = operationFromWire(wireOperation);
+    if (!operation.ok) return fail({ ...operation.error, operation: operations.length });
+    operations.push(operation.value);
+  }
+  return ok(operations);
+}
+
+function wireContents(genesis: Genesis, contents: TransactionContents) {
+  const { chain, account, nonce, validUntilMs } = contents;
+  const operations = contents.operations.map(operationToWire);
+  return { version: FORMAT_VERSION, genesisHash: genesis.hash, chain, account, nonce, validUntilMs, operations };
+}
