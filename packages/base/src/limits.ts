@@ -22,6 +22,10 @@ export const JOURNAL_ENTRY_MESSAGES_MAX = 16;
 /** One signed message in the vote journal, in bytes: an ML-DSA-87 signature and its contents. Beyond: an assertion. */
 export const JOURNAL_MESSAGE_BYTES_MAX = 8 * 1024;
 /** Size in bytes from which the vote journal asks to be rotated. Lower: more rewriting. Higher: a slower start. */
-export const JOURNAL_ROTATION_BYTES = 1024 * 1024;
-/** Largest vote journal in bytes: thousands of rounds at one height. Beyond: `JOURNAL_FULL`, the validator falls silent. */
+export const JOURNAL_ROTATION_BYTES = 4 * 1024 * 1024;
+/** Largest vote journal in bytes: hundreds to thousands of rounds at one height. Beyond: `JOURNAL_FULL`, the validator falls silent. */
 export const JOURNAL_BYTES_MAX = 64 * 1024 * 1024;
+/** Files that one directory keeps open for appending. Beyond: an assertion, a validator has one journal per chain. */
+export const DIRECTORY_FILES_MAX = 64;
+/** Largest file read whole from a directory, in bytes: above every journal. Beyond: `DIRECTORY_FAILED`. */
+export const DIRECTORY_FILE_BYTES_MAX = 2 * JOURNAL_BYTES_MAX;
