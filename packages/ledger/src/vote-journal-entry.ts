@@ -1,15 +1,6 @@
 import { ByteListType, ContainerType, ListCompositeType, type ValueOf } from '@chainsafe/ssz';
 import { JOURNAL_ENTRY_MESSAGES_MAX, JOURNAL_MESSAGE_BYTES_MAX } from '@nacre/base';
-import {
-  convertedCodec,
-  FlagType,
-  HashType,
-  type Lock,
-  RoundOrNoneType,
-  roundOrNoneFromWire,
-  roundOrNoneToWire,
-  Uint53Type,
-} from '@nacre/consensus';
+import { convertedCodec, FlagType, LOCK_BYTES_MAX, type Lock, LockType, lockFromWire, lockToWire, Uint53Type } from '@nacre/consensus';
 
 /** An own message in the form in which it was sent, so that after a restart it is sent again and never signed anew. */
 export interface SignedMessage {
@@ -27,7 +18,6 @@ export interface JournalEntry {
 }
 
 const MessageType = new ContainerType({ kind: FlagType, bytes: new ByteListType(JOURNAL_MESSAGE_BYTES_MAX) });
-const LockType = new ContainerType({
   lockedRound: RoundOrNoneType,
   lockedHash: HashType,
   validRound: RoundOrNoneType,
@@ -39,8 +29,8 @@ const EntryType = new ContainerType({
   lock: new ListCompositeType(LockType, 1),
 });
 
-/** Upper bound of an encoded entry in bytes: its messages with two offsets each, a lock, and the fixed part. */
-const ENTRY_BYTES_MAX = JOURNAL_ENTRY_MESSAGES_MAX * (JOURNAL_MESSAGE_BYTES_MAX + 9) + 72 + 16;
+/** Longest encoding in bytes: height and two offsets, each message with two offsets, its kind and bytes, a lock with its offset. */
+const ENTRY_BYTES_MAX = 16 + JOURNAL_ENTRY_MESSAGES_MAX * (4 + 5 + JOURNAL_MESSAGE_BYTES_MAX) + 4 + LOCK_BYTES_MAX;
 
 function entryToWire({ height, messages, lock }: JournalEntry): ValueOf<typeof EntryType> {
   return {
@@ -56,14 +46,6 @@ function entryFromWire({ height, messages, lock: [lock] }: ValueOf<typeof EntryT
     messages: messages.map(({ kind, bytes }) => ({ kind: kind === 0 ? 'vote' : 'proposal', bytes })),
     lock: lock === undefined ? null : lockFromWire(lock),
   };
-}
-
-function lockToWire({ lockedRound, lockedHash, validRound, validHash }: Lock): ValueOf<typeof LockType> {
-  return { lockedRound: roundOrNoneToWire(lockedRound), lockedHash, validRound: roundOrNoneToWire(validRound), validHash };
-}
-
-function lockFromWire({ lockedRound, lockedHash, validRound, validHash }: ValueOf<typeof LockType>): Lock {
-  return { lockedRound: roundOrNoneFromWire(lockedRound), lockedHash, validRound: roundOrNoneFromWire(validRound), validHash };
 }
 
 export const journalEntryCodec = convertedCodec(EntryType, {

@@ -10,7 +10,7 @@
  *
  * Integers are big-endian. A length has a check of its own: a flipped one would swallow every later entry and look like an
  * append that a crash cut short. Entries are numbered (the number is hashed, not stored) and the count goes on through
- * rotation and recovery, so that a number is used twice only for the same entry.
+ * rotation and recovery, so that the store's mark can be compared with any later journal of the same key.
  */
 import {
   type Address,
@@ -44,9 +44,6 @@ const MARK_TAG = 'nacre/1/vote-journal-mark';
 const HEADER_BYTES = 1 + 8 + 8 + JOURNAL_IDENTITY_BYTES + 3 * HASH_BYTES;
 const LENGTH_BYTES = 4;
 const HEAD_BYTES = LENGTH_BYTES + 4;
-/** A checksum ends in this many zero bytes with probability 2^-64: a file that does was extended but not written. */
-const UNWRITTEN_BYTES = 8;
-
 /** A place in the journal: the number of an entry and the checksum that covers all entries up to it. */
 export interface JournalPosition {
   readonly sequence: number;
@@ -132,8 +129,9 @@ export function encodeJournalFrame(previous: JournalPosition, entry: JournalEntr
 /**
  * Reads the frame at the start of `rest`, of which `written` bytes remain when the zeros at its end are left out.
  *
- * An append that a crash cut short ends early, or ends in zeros where the file grew before its bytes arrived. All else is
- * damage: a flipped byte of the last entry must not pass for an entry that was never durable.
+ * A crash during an append can leave any part of the last entry: nothing, a beginning, or the full length with zeros or
+ * garbage in it. So an entry that is bad but has nothing behind it counts as torn; whether it was a durable one that was
+ * damaged later, the store's mark knows.
  */
 function decodeFrame(previous: JournalPosition, rest: Uint8Array, written: number): JournalFrame | 'torn' | 'damaged' {
   if (written <= HEAD_BYTES) return 'torn';
@@ -141,11 +139,11 @@ function decodeFrame(previous: JournalPosition, rest: Uint8Array, written: numbe
   if (!bytesEqual(rest.subarray(LENGTH_BYTES, HEAD_BYTES), lengthCheck(previous.checksum, length))) return 'damaged';
   const payloadEnd = HEAD_BYTES + new DataView(rest.buffer, rest.byteOffset).getUint32(0);
   const end = payloadEnd + HASH_BYTES;
-  if (rest.length < end || written + UNWRITTEN_BYTES <= end) return 'torn';
+  if (rest.length < end) return 'torn';
   const payload = rest.subarray(HEAD_BYTES, payloadEnd);
   const sequence = previous.sequence + 1;
   const checksum = taggedHash(ENTRY_TAG, previous.checksum, uint64Bytes(sequence), payload);
-  if (!bytesEqual(checksum, rest.subarray(payloadEnd, end))) return 'damaged';
+  if (!bytesEqual(checksum, rest.subarray(payloadEnd, end))) return written <= end ? 'torn' : 'damaged';
   const entry = journalEntryCodec.decode(payload);
   if (!entry.ok) return 'damaged';
   return { position: { sequence, checksum }, entry: entry.value, bytes: rest.slice(0, end) };

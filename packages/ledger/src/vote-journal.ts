@@ -157,7 +157,7 @@ export class VoteJournal {
     if (this.#bytes + frame.bytes.length > JOURNAL_BYTES_MAX) {
       throw new JournalError('JOURNAL_FULL', `the vote journal has reached ${JOURNAL_BYTES_MAX} bytes at height ${entry.height}`, {
         fields: { height: entry.height, bytesMax: JOURNAL_BYTES_MAX },
-        hint: 'The network has not decided this height for thousands of rounds. Restore its quorum; this node goes on when the height is decided.',
+        hint: 'The network has not decided this height for hundreds of rounds. Restore its quorum; this node goes on when the height is decided.',
       });
     }
     await this.#exclusively(async () => {
@@ -170,7 +170,10 @@ export class VoteJournal {
   }
 
   /**
-   * Drops the entries of the oldest heights and raises the floor to `keepAbove`.
+   * Drops the entries of old heights and raises the floor to `keepAbove`.
+   *
+   * A power failure can take the store, not the journal, back by a height, so a lower height may follow a higher one. Only
+   * a beginning of the journal is dropped, or the chain of checksums would break.
    *
    * @param keepAbove a height that the store has applied. The store is synced first, so that the decision that makes the
    *   dropped votes unneeded is itself durable.
