@@ -18,11 +18,6 @@ export interface JournalEntry {
 }
 
 const MessageType = new ContainerType({ kind: FlagType, bytes: new ByteListType(JOURNAL_MESSAGE_BYTES_MAX) });
-  lockedRound: RoundOrNoneType,
-  lockedHash: HashType,
-  validRound: RoundOrNoneType,
-  validHash: HashType,
-});
 const EntryType = new ContainerType({
   height: Uint53Type,
   messages: new ListCompositeType(MessageType, JOURNAL_ENTRY_MESSAGES_MAX),
