@@ -1,0 +1,25 @@
+export { sha256 } from '#sha256';
+export * from './address.ts';
+export { createCachingVerifier } from './caching-verifier.ts';
+export * from './errors.ts';
+export * from './log-proof.ts';
+export * from './log-tiles.ts';
+export * from './log-tree.ts';
+export { PageCache, type PageCacheOptions } from './page-cache.ts';
+export * from './portable-signer.ts';
+export { CONTEXT_BYTES_MAX, isSignatureScheme, SCHEMES, type SchemeSizes, SEED_BYTES, type SignatureScheme } from './schemes.ts';
+export {
+  decodePage,
+  encodePage,
+  type Leaf,
+  PAGE_BYTES_MAX,
+  type Page,
+  type PageId,
+  pageKey,
+  type Slot,
+  STATE_KEY_BYTES,
+  stateLeafHash,
+} from './state-page.ts';
+export * from './state-proof.ts';
+export { EMPTY_STATE_ROOT, type PageChange, type PageReader, type StateUpdate, type UpdatedTree, updateTree } from './state-tree.ts';
+export { taggedHash } from './tagged-hash.ts';

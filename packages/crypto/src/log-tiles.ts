@@ -1,0 +1,221 @@
+/**
+ * An append-only RFC 6962 log kept in tiles: groups of 64 neighbouring hashes of every sixth level of the tree, after the
+ * idea of Russ Cox ("Transparent Logs for Skeptical Clients") and C2SP's tlog-tiles, with 64 instead of 256 hashes so that
+ * an append rewrites 2 KB instead of 8. Hashes between tile levels are recomputed, which is at most 63 per tile.
+ *
+ * Entry j of tile level L is the root of the 64^L leaves from j * 64^L on; tile i holds the entries 64 i .. 64 i + 63. The last
+ * tile of a level grows in place and all others never change, so any earlier size of the log can still be read and proven.
+ */
+import { assert, concatBytes, HASH_BYTES, type Hash } from '@nacre/base';
+import { CryptoError } from './errors.ts';
+import { LOG_SIZE_MAX } from './log-proof.ts';
+import { EMPTY_LOG_ROOT, nodeHash } from './log-tree.ts';
+
+/** Levels of the tree that one tile spans. Fixed by the store's format. */
+export const TILE_HEIGHT = 6;
+/** Hashes in a full tile. */
+export const TILE_HASHES = 2 ** TILE_HEIGHT;
+
+/** Gives a tile's bytes, its hashes concatenated, or undefined if it was never written. */
+export type TileReader = (level: number, index: number) => Uint8Array | undefined;
+
+/** A log as of `size` entries; the tiles may already hold more. */
+export interface TiledLog {
+  readonly size: number;
+  readonly readTile: TileReader;
+}
+
+export interface Tile {
+  readonly level: number;
+  readonly index: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface AppendedLog {
+  readonly size: number;
+  readonly root: Hash;
+  /** The tiles to write: new ones, and those that grew. */
+  readonly tiles: readonly Tile[];
+}
+
+/**
+ * Adds entries behind the log's `size`, without writing anything: the caller stores the tiles or drops them.
+ *
+ * @throws {CryptoError} code `TILE_MISSING` when the store is damaged
+ */
+export function appendToLog(log: TiledLog, leafHashes: readonly Hash[]): AppendedLog {
+  const size = log.size + leafHashes.length;
+  assert(size <= LOG_SIZE_MAX, 'a log holds fewer than 2^53 entries');
+  assert(
+    leafHashes.every((hash) => hash.length === HASH_BYTES),
+    'a leaf hash has 32 bytes',
+  );
+  const view = new LogView(log.readTile);
+  const tiles: Tile[] = [];
+  let start = log.size;
+  let entries = leafHashes;
+  for (let level = 0; entries.length > 0; level++) {
+    const above: Hash[] = [];
+    const first = Math.floor(start / TILE_HASHES);
+    for (let index = first, taken = 0; taken < entries.length; index++) {
+      const kept = index === first ? start % TILE_HASHES : 0;
+      const added = entries.slice(taken, taken + TILE_HASHES - kept);
+      taken += added.length;
+      const before = kept === 0 ? [] : [view.entries(level, index, kept)];
+      const tile = { level, index, bytes: concatBytes(...before, ...added) };
+      tiles.push(tile);
+      view.replace(tile);
+      if (kept + added.length === TILE_HASHES) above.push(view.perfectRoot((level + 1) * TILE_HEIGHT, index, level));
+    }
+    start = first;
+    entries = above;
+  }
+  return { size, root: view.root(size), tiles };
+}
+
+/** @throws {CryptoError} code `TILE_MISSING` when the store is damaged */
+export function logRootAt(log: TiledLog): Hash {
+  return new LogView(log.readTile).root(log.size);
+}
+
+/**
+ * Proof that the entry at `index` is in the log, from the leaf up: RFC 6962, section 2.1.1.
+ *
+ * @param index below the log's size
+ * @throws {CryptoError} code `TILE_MISSING` when the store is damaged
+ */
+export function inclusionProof(log: TiledLog, index: number): Hash[] {
+  assert(Number.isSafeInteger(index) && index >= 0 && index < log.size, `entry ${index} is not in a log of ${log.size}`);
+  const view = new LogView(log.readTile);
+  const proof: Hash[] = [];
+  let start = 0;
+  let count = log.size;
+  while (count > 1) {
+    const left = splitPoint(count);
+    if (index < start + left) {
+      proof.push(view.rangeRoot(start + left, count - left));
+      count = left;
+    } else {
+      proof.push(view.rangeRoot(start, left));
+      start += left;
+      count -= left;
+    }
+  }
+  return proof.reverse();
+}
+
+/**
+ * Proof that the log begins with the log of `oldSize` entries: RFC 6962, section 2.1.2. Empty for size 0 and for the log's own size.
+ *
+ * @param oldSize at most the log's size
+ * @throws {CryptoError} code `TILE_MISSING` when the store is damaged
+ */
+export function consistencyProof(log: TiledLog, oldSize: number): Hash[] {
+  assert(Number.isSafeInteger(oldSize) && oldSize >= 0 && oldSize <= log.size, `a log of ${log.size} never had size ${oldSize} before`);
+  if (oldSize === 0 || oldSize === log.size) return [];
+  const view = new LogView(log.readTile);
+  const proof: Hash[] = [];
+  let start = 0;
+  let count = log.size;
+  while (start + count !== oldSize) {
+    const left = splitPoint(count);
+    if (oldSize <= start + left) {
+      proof.push(view.rangeRoot(start + left, count - left));
+      count = left;
+    } else {
+      proof.push(view.rangeRoot(start, left));
+      start += left;
+      count -= left;
+    }
+  }
+  // Whoever verifies knows the old root, so it is repeated only where it is not a subtree of the new log by itself.
+  if (start > 0) proof.push(view.rangeRoot(start, count));
+  return proof.reverse();
+}
+
+/** Largest power of two below `count`, which is at least 2: where RFC 6962 divides a list. */
+function splitPoint(count: number): number {
+  let power = 1;
+  while (2 * power < count) power *= 2;
+  return power;
+}
+
+/** The tiles of one log during one call; each is read once. */
+class LogView {
+  readonly #readTile: TileReader;
+  /** By level, then by index. Bounded by what one call touches: two tiles a level, or those being appended. */
+  readonly #levels: Map<number, Uint8Array>[] = [];
+
+  constructor(readTile: TileReader) {
+    this.#readTile = readTile;
+  }
+
+  replace(tile: Tile): void {
+    this.#level(tile.level).set(tile.index, tile.bytes);
+  }
+
+  /** The first `count` hashes of a tile, as one array. */
+  entries(level: number, index: number, count: number): Uint8Array {
+    return this.#tile(level, index, count).subarray(0, count * HASH_BYTES);
+  }
+
+  root(size: number): Hash {
+    assert(Number.isSafeInteger(size) && size >= 0, 'a log has a whole number of entries');
+    return size === 0 ? EMPTY_LOG_ROOT : this.rangeRoot(0, size);
+  }
+
+  /** Root over `count` entries from `start` on, where `start` is a multiple of the smallest power of two not below `count`. */
+  rangeRoot(start: number, count: number): Hash {
+    let height = 0;
+    let width = 1;
+    for (; width < count; width *= 2) height++;
+    if (width === count) return this.perfectRoot(height, start / count);
+    const left = width / 2;
+    return nodeHash(this.rangeRoot(start, left), this.rangeRoot(start + left, count - left));
+  }
+
+  /**
+   * Root of the perfect subtree of `height`, the `index`-th of its kind.
+   *
+   * @param tileLevel where to take the hashes from; by default the highest level of tiles not above `height`
+   */
+  perfectRoot(height: number, index: number, tileLevel: number = Math.floor(height / TILE_HEIGHT)): Hash {
+    if (height > tileLevel * TILE_HEIGHT) {
+      return nodeHash(this.perfectRoot(height - 1, 2 * index, tileLevel), this.perfectRoot(height - 1, 2 * index + 1, tileLevel));
+    }
+    const position = index % TILE_HASHES;
+    const tile = this.#tile(tileLevel, Math.floor(index / TILE_HASHES), position + 1);
+    return tile.subarray(position * HASH_BYTES, (position + 1) * HASH_BYTES);
+  }
+
+  #level(level: number): Map<number, Uint8Array> {
+    let tiles = this.#levels[level];
+    if (tiles === undefined) {
+      tiles = new Map();
+      this.#levels[level] = tiles;
+    }
+    return tiles;
+  }
+
+  /** A tile that holds at least `needed` hashes. */
+  #tile(level: number, index: number, needed: number): Uint8Array {
+    const tiles = this.#level(level);
+    let bytes = tiles.get(index);
+    if (bytes === undefined) {
+      const read = this.#readTile(level, index);
+      if (read === undefined) throw tileMissing({ level, index, hashes: 0, needed });
+      // A plain array over the same memory: what a store returns may be a Buffer, and hashes of this package never are.
+      bytes = new Uint8Array(read.buffer, read.byteOffset, read.length);
+      tiles.set(index, bytes);
+    }
+    if (bytes.length < needed * HASH_BYTES) throw tileMissing({ level, index, hashes: Math.floor(bytes.length / HASH_BYTES), needed });
+    return bytes;
+  }
+}
+
+function tileMissing(fields: { level: number; index: number; hashes: number; needed: number }): CryptoError {
+  return new CryptoError('TILE_MISSING', `log tile ${fields.level}/${fields.index} is missing or too short`, {
+    fields,
+    hint: 'The store is damaged: rebuild this log from its entries or fetch its tiles from a peer.',
+  });
+}

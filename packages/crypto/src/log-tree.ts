@@ -1,0 +1,50 @@
+/** The hashes of RFC 6962, section 2.1: a Merkle tree over an append-only list of entries. */
+
+import { assert, HASH_BYTES, type Hash } from '@nacre/base';
+import { sha256 } from '#sha256';
+
+/** Root of a log without entries: the hash of the empty string. RFC 6962, section 2.1. */
+export const EMPTY_LOG_ROOT: Hash = sha256(new Uint8Array(0));
+
+const LEAF_PREFIX = 0x00;
+const NODE_PREFIX = 0x01;
+
+/** SHA-256(0x00 || data): an entry as it stands in the tree. */
+export function leafHash(data: Uint8Array): Hash {
+  const input = new Uint8Array(1 + data.length);
+  input[0] = LEAF_PREFIX;
+  input.set(data, 1);
+  return sha256(input);
+}
+
+/** Reused, because allocating 65 bytes costs as much as hashing them. */
+const nodeInput = new Uint8Array(1 + 2 * HASH_BYTES);
+nodeInput[0] = NODE_PREFIX;
+
+/** SHA-256(0x01 || left || right): an inner node. */
+export function nodeHash(left: Hash, right: Hash): Hash {
+  assert(left.length === HASH_BYTES && right.length === HASH_BYTES, 'an inner node has two children of 32 bytes');
+  nodeInput.set(left, 1);
+  nodeInput.set(right, 1 + HASH_BYTES);
+  return sha256(nodeInput);
+}
+
+/**
+ * Root over a whole list at once.
+ *
+ * Joining neighbours level by level and carrying an odd last one up gives the tree of RFC 6962, which splits at the
+ * largest power of two below the length.
+ *
+ * @param leafHashes hashes as made by {@link leafHash}, not the entries themselves
+ */
+export function logRoot(leafHashes: readonly Hash[]): Hash {
+  if (leafHashes.length === 0) return EMPTY_LOG_ROOT;
+  let level = leafHashes;
+  while (level.length > 1) {
+    const above: Hash[] = [];
+    for (let i = 0; i + 1 < level.length; i += 2) above.push(nodeHash(level[i] as Hash, level[i + 1] as Hash));
+    if (level.length % 2 === 1) above.push(level[level.length - 1] as Hash);
+    level = above;
+  }
+  return level[0] as Hash;
+}
