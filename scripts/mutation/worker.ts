@@ -29,7 +29,7 @@ async function start(): Promise<Vitest> {
     fsModuleCache: false,
     reporters: [{}],
   };
-  return createVitest('test', options, { plugins: [{ name: 'nacre-mutation', enforce: 'pre', transform: mutate }] });
+  return createVitest(options, { plugins: [{ name: 'nacre-mutation', enforce: 'pre', transform: mutate }] });
 }
 
 function mutate(code: string, id: string): string | undefined {

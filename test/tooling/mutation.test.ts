@@ -1,10 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { judgeBaseline, judgeMutated, type RunReport } from '../../scripts/mutation/judge.ts';
 import { applyMutation, countOccurrences, findMutations, type Mutation } from '../../scripts/mutation/mutation.ts';
 import { type MutationVerdict, runMutations } from '../../scripts/mutation/run-mutations.ts';
+import { Miniature } from './miniature.ts';
 
 /** Built from parts, so that the runner does not take this file's own examples for mutations. */
 const MARK = `// @${'mutation'}`;
@@ -99,7 +97,7 @@ describe('a run is judged', () => {
   });
 });
 
-/** A repository in miniature: one source file, one test file, and mutations of every fate. */
+/** One source file, one test file, and mutations of every fate. */
 describe('planted mutations', () => {
   const source = [
     'export function larger(a: number, b: number): number {',
@@ -131,27 +129,22 @@ describe('planted mutations', () => {
     '',
   ].join('\n');
 
-  let root: string;
+  const testPath = 'packages/p/test/numbers.test.ts';
   const verdicts = new Map<string, MutationVerdict>();
+  let miniature: Miniature;
 
   beforeAll(async () => {
-    root = mkdtempSync(join(tmpdir(), 'nacre-mutation-'));
-    const testPath = 'packages/p/test/numbers.test.ts';
-    for (const [path, content] of [['packages/p/src/numbers.ts', source] as const, [testPath, text] as const]) {
-      mkdirSync(dirname(join(root, path)), { recursive: true });
-      writeFileSync(join(root, path), content);
-    }
-    symlinkSync(join(import.meta.dirname, '../../node_modules'), join(root, 'node_modules'));
+    miniature = new Miniature({ files: { 'packages/p/src/numbers.ts': source, [testPath]: text } });
     const lines = text.split('\n');
     await runMutations(findMutations(testPath, text).mutations, {
-      root,
+      root: miniature.root,
       jobs: 2,
       timeoutMs: 8000,
       onResult: (result) => verdicts.set(/'(.*?)'/.exec(lines[result.mutation.testLine - 1] as string)?.[1] as string, result.verdict),
     });
   }, 120_000);
 
-  afterAll(() => rmSync(root, { recursive: true }));
+  afterAll(() => miniature.remove());
 
   test.each([
     ['weak: of two equals either is the larger', 'survived', undefined],
