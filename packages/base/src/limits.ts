@@ -11,6 +11,17 @@ export const COMMITTEE_SIZE_MAX = 100;
 export const TOTAL_WEIGHT_MAX = 2 ** 50;
 /** Rounds ahead of ours for which votes are kept, per height. Beyond: only the sender's claim of the round is kept. */
 export const FUTURE_ROUNDS_MAX = 8;
+/**
+ * Rounds behind ours for which votes are kept, per height, beside those that a lock or a proposal names. Beyond: dropped. No
+ * progress depends on them, since what an old round could still decide is locked and proposed again.
+ */
+export const PAST_ROUNDS_MAX = 8;
+/** Blocks whose validity the consensus core remembers per height. Beyond: the oldest is forgotten and asked for again if named. */
+export const BLOCK_VERDICTS_MAX = 64;
+/** Votes sent to one peer in answer to one round state. Beyond: left for its next round state. */
+export const VOTES_PER_REPAIR_MAX = 256;
+/** Late commits of earlier heights that a proposer puts into one block. Beyond: left for the next, the oldest heights first. */
+export const LATE_COMMITS_MAX = 128;
 /** Largest round of a height, well inside its 32-bit field. Votes beyond are refused as malformed. */
 export const ROUND_MAX = 1_000_000;
 /** ML-DSA-87 public key in bytes, the largest of the three. FIPS 204, Table 2. */
