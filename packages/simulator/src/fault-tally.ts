@@ -1,0 +1,47 @@
+/** Every kind of fault that is counted, by what it did rather than by what was tried: a fault counts when it took effect. */
+export const FAULT_KINDS = [
+  /** A frame that would have arrived was dropped. */
+  'frameLost',
+  /** A second copy of a frame arrived. */
+  'frameDuplicated',
+  /** A frame arrived after one that was sent later on the same connection. */
+  'frameReordered',
+  /** A frame took several times as long as the slowest ordinary one. */
+  'frameDelayed',
+  /** A connection between two live processes ended. */
+  'connectionCut',
+  /** A request was pending when its connection ended, or its time was over. */
+  'requestFailed',
+  /** One process ended without notice. */
+  'crash',
+  /** All processes ended at the same moment. */
+  'crashOfAll',
+  /** A crash took back batches of the store that had completed without being synced. */
+  'storeRolledBack',
+  /** A crash took back a write of the store that had been issued and had not completed, a synced one included. */
+  'storeWriteLost',
+  /** A write of the store became durable although the process never learned it. */
+  'storeWriteUnacknowledged',
+  /** A crash took back bytes appended to a file. */
+  'fileCut',
+  /** A crash left zeros or garbage at the end of a file. */
+  'fileTorn',
+  /** A crash left a file as it was before a replacement that had not completed. */
+  'replaceLost',
+] as const;
+
+export type FaultKind = (typeof FAULT_KINDS)[number];
+export type FaultCounts = Readonly<Record<FaultKind, number>>;
+
+/** Counts the faults of one run. */
+export class FaultTally {
+  readonly #counts = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0])) as Record<FaultKind, number>;
+
+  add(kind: FaultKind): void {
+    this.#counts[kind]++;
+  }
+
+  counts(): FaultCounts {
+    return { ...this.#counts };
+  }
+}

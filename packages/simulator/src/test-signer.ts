@@ -1,0 +1,48 @@
+import { bytesEqual, type Random, type SignedBytes, type Signer, utf8, type Verifier } from '@nacre/base';
+import { SCHEMES, type SignatureScheme, taggedHash } from '@nacre/crypto';
+
+const KEY_TAG = 'nacre/1/simulator-key';
+const SIGNATURE_TAG = 'nacre/1/simulator-signature';
+const SALT_BYTES = 8;
+const DIGEST_BYTES = 32;
+
+/**
+ * A signer that costs a hash instead of half a millisecond. Keys and signatures have the lengths of the scheme's, and
+ * signing the same contents twice gives different bytes, as with ML-DSA. It protects from damage, not from forgery:
+ * whoever knows the public key can sign. So it lives in the simulator, where the scenario decides who signs what.
+ */
+export function testSigner(scheme: SignatureScheme, seed: Uint8Array, random: Random): Signer {
+  const publicKey = new Uint8Array(SCHEMES[scheme].publicKeyBytes);
+  publicKey.set(taggedHash(KEY_TAG, seed));
+  return {
+    publicKey,
+    sign: async (message, context) => {
+      const signature = new Uint8Array(SCHEMES[scheme].signatureBytes);
+      const salt = random.bytes(SALT_BYTES);
+      signature.set(salt);
+      signature.set(digest(publicKey, message, context, salt), SALT_BYTES);
+      return signature;
+    },
+  };
+}
+
+/** Verifies what `testSigner` signs. */
+export function testVerifier(scheme: SignatureScheme): Verifier {
+  const padding = new Uint8Array(SCHEMES[scheme].signatureBytes - SALT_BYTES - DIGEST_BYTES);
+  return { verify: async (signed) => isValid(signed, padding) };
+}
+
+function isValid({ publicKey, message, context, signature }: SignedBytes, padding: Uint8Array): boolean {
+  if (signature.length !== SALT_BYTES + DIGEST_BYTES + padding.length) return false;
+  const salt = signature.subarray(0, SALT_BYTES);
+  const signed = signature.subarray(SALT_BYTES, SALT_BYTES + DIGEST_BYTES);
+  if (Buffer.compare(signature.subarray(SALT_BYTES + DIGEST_BYTES), padding) !== 0) return false;
+  return bytesEqual(signed, digest(publicKey, message, context, salt));
+}
+
+function digest(publicKey: Uint8Array, message: Uint8Array, context: string, salt: Uint8Array): Uint8Array {
+  const contextBytes = utf8(context);
+  // Lengths first where they vary, so that no two signed things share their bytes.
+  const lengths = Uint8Array.of(publicKey.length >> 8, publicKey.length & 0xff, contextBytes.length);
+  return taggedHash(SIGNATURE_TAG, salt, lengths, publicKey, contextBytes, message);
+}
