@@ -22,7 +22,7 @@ export function allSteps(root: string): Step[] {
   return [
     tool('types', 'tsc', '--project', '.'),
     tool('lint', 'oxlint', '--report-unused-disable-directives-severity=error'),
-    tool('biome', 'biome', 'ci', '--colors=off'),
+    tool('biome', 'biome', 'ci', '--colors=off', '--error-on-warnings'),
     tool('unused', 'knip', '--no-progress', '--no-config-hints'),
     tool('unused-but-in-tests', 'knip', '--no-progress', '--no-config-hints', '--production', '--include=files,exports,types'),
     { name: 'boundaries', run: () => Promise.resolve(outcomeOf(findBoundaryViolations(readSources(root), readManifests(root)))) },
