@@ -67,7 +67,9 @@ async function main(): Promise<number> {
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   const bad = `${count('survived')} survived, ${count('stale')} stale, ${count('broken') + malformed.length} broken`;
   console.log(`\n${count('killed')} killed, ${bad} (${seconds} s)`);
-  return count('killed') > 0 && count('killed') === results.length && malformed.length === 0 ? 0 : 1;
+  const failed = results.length - count('killed') + malformed.length;
+  console.log(`${count('killed')} passed, ${failed} failed`);
+  return count('killed') > 0 && failed === 0 ? 0 : 1;
 }
 
 process.exitCode = await main();

@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'nacre-ci-'));
+  for (const directory of ['.ci', 'scripts', 'bin']) mkdirSync(join(root, directory));
+  copyFileSync(join(import.meta.dirname, '../../.ci/run'), join(root, '.ci/run'));
+  writeFileSync(join(root, 'scripts/bootstrap.mjs'), '');
+});
+
+afterEach(() => rmSync(root, { recursive: true }));
+
+/** Runs CI with an `npm` that does what `script` says, given the arguments of each call. */
+async function runCi(script: string, onLine: (kill: () => void) => void = () => {}): Promise<{ lines: string[]; code: number | null }> {
+  const npm = join(root, 'bin/npm');
+  writeFileSync(npm, `#!/usr/bin/env bash\n${script}\n`);
+  chmodSync(npm, 0o755);
+  const child = spawn(join(root, '.ci/run'), { env: { ...process.env, PATH: `${join(root, 'bin')}:${process.env['PATH']}` } });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+    onLine(() => child.kill('SIGTERM'));
+  });
+  const { promise, resolve } = Promise.withResolvers<number | null>();
+  child.once('close', resolve);
+  return { code: await promise, lines: output.trimEnd().split('\n') };
+}
+
+test('CI sums what its steps count, the installation as one', async () => {
+  const { lines, code } = await runCi('echo "noise"; echo "10 passed, 0 failed, 2 skipped"');
+  expect(lines.at(-1)).toBe('41 passed, 0 failed');
+  expect(code).toBe(0);
+  expect(lines).toHaveLength(6);
+});
+
+test('CI fails with a failing step, shows its output and goes on', async () => {
+  const { lines, code } = await runCi(
+    '[[ "$*" == *mutate* ]] && { echo "SURVIVED x"; echo "7 passed, 3 failed"; exit 1; }; echo "10 passed, 0 failed"',
+  );
+  expect(lines.at(-1)).toBe('38 passed, 3 failed');
+  expect(code).toBe(1);
+  expect(lines).toContain('  | SURVIVED x');
+  expect(lines.filter((line) => /^\d+ passed/.test(line))).toHaveLength(1);
+  expect(lines.at(-2)).toMatch(/^ok {3}simulate/);
+});
+
+test('CI fails with a step that counts failures but forgets its exit code, and the other way round', async () => {
+  expect(await runCi('echo "1 passed, 1 failed"')).toMatchObject({ code: 1 });
+  const silent = await runCi('echo "1 passed, 0 failed"; exit 7');
+  expect(silent.lines.at(-1)).toBe('5 passed, 4 failed');
+  expect(silent.code).toBe(1);
+});
+
+test('CI stops when it cannot install, and still closes with the counts', async () => {
+  writeFileSync(join(root, 'scripts/bootstrap.mjs'), 'process.exit(3);');
+  const { lines, code } = await runCi('echo "1 passed, 0 failed"');
+  expect(lines.at(-1)).toBe('0 passed, 1 failed');
+  expect(lines).toHaveLength(2);
+  expect(code).toBe(1);
+});
+
+test('CI that is interrupted closes with a failure', async () => {
+  const { lines, code } = await runCi('sleep 5', (kill) => kill());
+  expect(lines.at(-1)).toBe('1 passed, 1 failed');
+  expect(code).toBe(1);
+});
