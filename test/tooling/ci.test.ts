@@ -20,7 +20,7 @@ async function runCi(script: string, onLine: (kill: () => void) => void = () => 
   const npm = join(root, 'bin/npm');
   writeFileSync(npm, `#!/usr/bin/env bash\n${script}\n`);
   chmodSync(npm, 0o755);
-  const child = spawn(join(root, '.ci/run'), { env: { ...process.env, PATH: `${join(root, 'bin')}:${process.env['PATH']}` } });
+  const child = spawn(join(root, '.ci/run'), { env: { ...process.env, PATH: `${join(root, 'bin')}:${process.env.PATH}` } });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
