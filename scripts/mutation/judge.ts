@@ -13,7 +13,7 @@ export interface TestReport {
 export interface RunReport {
   /** Whether the mutated file was loaded; false in a run without a mutation. */
   readonly mutated: boolean;
-  /** Why the file as a whole failed, for example because a module of it does not parse. */
+  /** What failed outside of tests, for example a module that does not parse or a hook of a suite. */
   readonly fileErrors: readonly string[];
   readonly tests: readonly TestReport[];
 }
@@ -33,14 +33,14 @@ export function judgeBaseline(testLine: number, report: RunReport): string | und
   const tests = report.tests.filter((test) => test.line === testLine);
   const failed = tests.find((test) => test.state === 'failed');
   if (failed !== undefined) return `the test fails without the mutation: ${failed.errors[0] ?? 'no error given'}`;
-  if (report.fileErrors.length > 0) return `the test file fails without the mutation: ${report.fileErrors[0]}`;
+  if (report.fileErrors.length > 0) return `something outside of the test fails without the mutation: ${report.fileErrors[0]}`;
   if (tests.length === 0) return `no test starts at line ${testLine}`;
   if (tests.some((test) => test.state !== 'passed')) return 'the test is skipped';
   return undefined;
 }
 
 export function judgeMutated(mutation: Mutation, report: RunReport): Verdict {
-  if (report.fileErrors.length > 0) return { outcome: 'broken', reason: `the mutated file did not load: ${report.fileErrors[0]}` };
+  if (report.fileErrors.length > 0) return { outcome: 'broken', reason: `something outside of the test failed: ${report.fileErrors[0]}` };
   if (!report.mutated) return { outcome: 'broken', reason: `the test never loads ${mutation.targetPath}` };
   const tests = report.tests.filter((test) => test.line === mutation.testLine && (test.state === 'passed' || test.state === 'failed'));
   if (tests.length === 0) return { outcome: 'broken', reason: 'the test did not run' };

@@ -59,7 +59,8 @@ async function report(vitest: Vitest, specification: TestSpecification): Promise
   const { testModules } = await vitest.runTestSpecifications([specification]);
   const module = testModules.find((candidate) => candidate.moduleId === specification.moduleId);
   if (module === undefined) return { mutated: false, fileErrors: ['vitest did not run the file'], tests: [] };
-  return { mutated: mutation !== undefined && mutated, fileErrors: module.errors().map(describe), tests: reportTests(module) };
+  const errors = [module, ...module.children.allSuites()].flatMap((part) => part.errors());
+  return { mutated: mutation !== undefined && mutated, fileErrors: errors.map(describe), tests: reportTests(module) };
 }
 
 function reportTests(module: TestModule): TestReport[] {

@@ -123,9 +123,14 @@ describe('planted mutations', () => {
     ['a + a', '3 * a', "test.each([0, 1])('table: twice %i', (n) => { expect(twice(n)).toBe(n + n); });"],
   ] as const;
   const text = [
-    "import { expect, test } from 'vitest';",
+    "import { beforeAll, describe, expect, test } from 'vitest';",
     "import { countdown, larger, twice } from '../src/numbers.ts';",
     ...tests.flatMap(([removed, added, code]) => [`${MARK} packages/p/src/numbers.ts`, `// - ${removed}`, `// + ${added}`, code]),
+    "describe('suite', () => {",
+    '  beforeAll(() => expect(twice(1)).toBe(2));',
+    ...[`  ${MARK} packages/p/src/numbers.ts`, '  // - a + a', '  // + a * a'],
+    "  test('is not set up', () => { expect(twice(3)).toBe(6); });",
+    '});',
     '',
   ].join('\n');
 
@@ -151,7 +156,8 @@ describe('planted mutations', () => {
     ['strong: the larger is the larger', 'killed', undefined],
     ['table: twice %i', 'killed', undefined],
     ['stale', 'stale', '0 times'],
-    ['does not parse', 'broken', 'did not load'],
+    ['does not parse', 'broken', 'outside of the test failed'],
+    ['is not set up', 'broken', 'outside of the test failed: AssertionError'],
     ['is not defined', 'broken', 'makes no sense'],
     ['never ends', 'broken', 'no answer within 8 s'],
     ['fails anyway', 'broken', 'fails without the mutation'],
