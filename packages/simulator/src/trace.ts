@@ -20,7 +20,7 @@ export const TRACE_KINDS = [
   'submit',
   'answered',
   'decided',
-  'fault',
+  'penalty',
 ] as const;
 export type TraceKind = (typeof TRACE_KINDS)[number];
 const KIND_CODES = Object.fromEntries(TRACE_KINDS.map((kind, code) => [kind, code])) as Record<TraceKind, number>;

@@ -1,0 +1,13 @@
+import type { Applied, Ledger, Tip } from '@nacre/ledger';
+import { Replica, type ReplicaDependencies, type ReplicaOptions } from '@nacre/replica';
+
+/** What a cluster needs of a replica. The real one fits; broken variants and tiny ones for tests fit as well. */
+export interface ClusterReplica extends Pick<Replica, 'start' | 'stop' | 'submit' | 'transactionStatus' | 'status'> {
+  onDecided(listener: (block: Applied) => void): () => void;
+  readonly ledger: { readonly tip: Pick<Tip, 'height' | 'blockHash' | 'timeMs' | 'stateRoot' | 'certificate'> } & Pick<Ledger, 'records'>;
+}
+
+/** Starts a process: reads disk, resolves with what runs. */
+export type OpenReplica = (options: ReplicaOptions, dependencies: ReplicaDependencies) => Promise<ClusterReplica>;
+
+export const openReplica: OpenReplica = (options, dependencies) => Replica.open(options, dependencies);

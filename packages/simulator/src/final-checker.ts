@@ -1,0 +1,111 @@
+import { toHex } from '@nacre/base';
+import type { SubmissionStatus } from '@nacre/replica';
+import type { ChainChecker } from './chain-checker.ts';
+import type { ClientHistory } from './client-history.ts';
+import type { ClusterReplica } from './cluster-replica.ts';
+import type { Report } from './violation.ts';
+
+/** Records asked for at once. */
+const RECORDS_PAGE = 100;
+/** A replica that lives and has not answered a call for so long has lost it, in virtual ms. */
+const ANSWER_MS_MAX = 30_000;
+
+export interface FinalState {
+  readonly replicas: readonly ClusterReplica[];
+  readonly chain: ChainChecker;
+  readonly history: ClientHistory;
+  /** Services whose records are compared. */
+  readonly services: readonly string[];
+}
+
+const isFinal = ({ status }: SubmissionStatus): boolean => status === 'committed' || status === 'failed' || status === 'expired';
+
+/** Whether every acknowledged transaction is final where it was acknowledged, and every replica is at one block. */
+export function isSettled({ replicas, history }: Pick<FinalState, 'replicas' | 'history'>): boolean {
+  const first = replicas[0]?.ledger.tip;
+  if (first === undefined || replicas.some(({ ledger }) => toHex(ledger.tip.blockHash) !== toHex(first.blockHash))) return false;
+  return history.acknowledgements.every(({ node, id }) => isFinal((replicas[node] as ClusterReplica).transactionStatus(id)));
+}
+
+/** What is not settled yet, for the report of a run that did not get there. */
+export function describeUnsettled({ replicas, history }: Pick<FinalState, 'replicas' | 'history'>): string {
+  const tips = replicas.map(({ ledger }, node) => `${node} at ${ledger.tip.height} ${toHex(ledger.tip.blockHash).slice(0, 8)}`).join(', ');
+  const open = history.acknowledgements.filter(({ node, id }) => !isFinal((replicas[node] as ClusterReplica).transactionStatus(id)));
+  const names = open.slice(0, 3).map(({ node, txId }) => `${txId.slice(0, 16)} at node ${node}`);
+  return `${tips}; ${open.length} acknowledged transactions are not final${names.length > 0 ? `: ${names.join(', ')}` : ''}`;
+}
+
+/** Compares what the replicas tell with one another, with the chain, and with what clients were told. */
+export async function checkFinalState(state: FinalState, report: Report): Promise<void> {
+  checkAcknowledgements(state, report);
+  checkStatuses(state, report);
+  await checkRecords(state, report);
+}
+
+/** Calls that a process which still lives has not answered. */
+export function checkCalls(
+  history: ClientHistory,
+  now: { readonly nowMs: number; generationOf(node: number): number | null },
+  report: Report,
+): void {
+  for (const { answer, node, generation, sentAtMs, txId } of history.calls) {
+    if (answer === null && now.generationOf(node) === generation && now.nowMs - sentAtMs > ANSWER_MS_MAX) {
+      report('UNANSWERED', `node ${node} has not answered the submission of ${txId} of ${Math.round(sentAtMs)} ms`);
+    }
+  }
+}
+
+/** Nothing that a client was promised is lost: where it was acknowledged, each transaction has an end. */
+function checkAcknowledgements({ replicas, history }: FinalState, report: Report): void {
+  for (const { node, id, txId } of history.acknowledgements) {
+    const { status } = (replicas[node] as ClusterReplica).transactionStatus(id);
+    if (status === 'unknown') report('LOST', `node ${node} acknowledged ${txId} and does not know it`);
+  }
+}
+
+/** All replicas tell the same end of each transaction, and the chain agrees. */
+function checkStatuses({ replicas, chain, history }: FinalState, report: Report): void {
+  for (const [txId, { id, validUntilMs }] of history.transactions) {
+    const height = chain.heightOf(txId);
+    const outcomes = new Set<string>();
+    for (const [node, replica] of replicas.entries()) {
+      const found = replica.transactionStatus(id);
+      if (found.status === 'committed' || found.status === 'failed') {
+        outcomes.add(found.status === 'failed' ? `failed ${JSON.stringify(found.reason)}` : found.status);
+        if (found.height !== height)
+          report('STATUS', `node ${node} has ${txId} ${found.status} at ${found.height}, the chain at ${height}`);
+      } else if (height !== undefined) {
+        report('STATUS', `node ${node} has ${txId} as ${found.status}, the chain holds it at ${height}`);
+      }
+      if (found.status === 'expired' && replica.ledger.tip.timeMs <= validUntilMs) {
+        report('STATUS', `node ${node} has ${txId} expired before its time ${validUntilMs}`);
+      }
+    }
+    if (outcomes.size > 1) report('STATUS', `replicas differ about ${txId}: ${[...outcomes].join(' and ')}`);
+  }
+}
+
+/** Equal chains show equal records. */
+async function checkRecords({ replicas, services }: FinalState, report: Report): Promise<void> {
+  for (const service of services) {
+    const seen = await Promise.all(replicas.map((replica) => recordsOf(replica, service)));
+    for (const [node, text] of seen.entries()) {
+      if (text !== seen[0]) report('RECORDS', `nodes 0 and ${node} show different records of ${service}`);
+    }
+  }
+}
+
+async function recordsOf(replica: ClusterReplica, service: string): Promise<string> {
+  const lines: string[] = [];
+  for (let fromIndex: number | null = 0; fromIndex !== null; ) {
+    const page: Awaited<ReturnType<ClusterReplica['ledger']['records']>> = await replica.ledger.records({
+      service,
+      fromIndex,
+      limit: RECORDS_PAGE,
+    });
+    for (const record of page.records)
+      lines.push(JSON.stringify(record, (_, value) => (value instanceof Uint8Array ? toHex(value) : value)));
+    fromIndex = page.nextIndex;
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,29 @@
+import type { Proposal, Vote } from '@nacre/consensus';
+import { decodeMessage } from '@nacre/replica';
+import type { OutgoingFrame } from './sim-network.ts';
+import type { Statement } from './statement-checker.ts';
+
+/** The votes and proposals in a frame that leaves a replica: its own, and those that it passes on. */
+export function statementsIn({ kind, bytes }: Pick<OutgoingFrame, 'kind' | 'bytes'>): Statement[] {
+  if (kind !== 'message') return [];
+  const decoded = decodeMessage(bytes);
+  if (!decoded.ok) return [];
+  const message = decoded.value;
+  switch (message.kind) {
+    case 'proposal':
+      return [proposalStatement(message.proposal), ...message.justification.map(voteStatement)];
+    case 'votes':
+    case 'instance-answer':
+      return message.votes.map(voteStatement);
+    default:
+      return [];
+  }
+}
+
+function proposalStatement({ proposer, height, round, validRound, blockHash }: Proposal): Statement {
+  return { validator: proposer, kind: 'proposal', height, round, validRound, blockHash };
+}
+
+function voteStatement({ validator, kind, height, round, blockHash }: Vote): Statement {
+  return { validator, kind, height, round, validRound: -1, blockHash };
+}

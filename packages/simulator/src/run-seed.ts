@@ -1,0 +1,247 @@
+import { type Refusal, toHex } from '@nacre/base';
+import type { Applied } from '@nacre/ledger';
+import type { ReplicaConfiguration } from '@nacre/replica';
+import { ChainChecker } from './chain-checker.ts';
+import { ClientHistory } from './client-history.ts';
+import { Cluster } from './cluster.ts';
+import { type ClusterReplica, type OpenReplica, openReplica } from './cluster-replica.ts';
+import { FaultInjector } from './fault-injector.ts';
+import { type FaultCounts, FaultTally } from './fault-tally.ts';
+import { checkCalls, checkFinalState, describeUnsettled, isSettled } from './final-checker.ts';
+import { SeededRandom } from './random.ts';
+import type { Scenario } from './scenario.ts';
+import { Scheduler } from './scheduler.ts';
+import { realKit, testKit } from './signature-kit.ts';
+import { type LogListener, simLog } from './sim-log.ts';
+import type { SimNode } from './sim-node.ts';
+import { StatementChecker } from './statement-checker.ts';
+import { Trace, type TraceEntry } from './trace.ts';
+import type { Violation, ViolationCode } from './violation.ts';
+import { Workload } from './workload.ts';
+
+/** Virtual time within which everything must be settled once the faults have stopped. The bound that the network promises. */
+export const PROGRESS_MS_MAX = 60_000;
+/** Clients go on for so long after the faults, so that there is always something left to decide, in virtual ms. */
+const WORKLOAD_AFTER_MS = 1_000;
+/** How often a run looks whether it is settled, in virtual ms. */
+const LOOK_MS = 200;
+/** Virtual time for reading disks, for comparing records and for stopping. */
+const HOUSEKEEPING_MS = 10_000;
+/** Events of one phase of a run. A run takes tens of thousands; a replica in a loop takes any number. */
+const EVENTS_MAX = 20_000_000;
+
+export interface RunOptions {
+  /** Broken variants take the place of the real replica here. */
+  readonly open?: OpenReplica;
+  readonly configuration?: Partial<ReplicaConfiguration>;
+  readonly onTrace?: (entry: TraceEntry) => void;
+  readonly onLog?: (nowMs: number, ...entry: Parameters<LogListener>) => void;
+}
+
+export interface RunResult {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  /** Hash over all that happened, in hexadecimal. */
+  readonly traceHash: string;
+  /** Blocks decided. */
+  readonly heights: number;
+  readonly virtualMs: number;
+  readonly events: number;
+  readonly faults: FaultCounts;
+  /** Blocks that were decided in a later round than the first. */
+  readonly laterRounds: number;
+  /** Proposals of a block that had a quorum of prepares in an earlier round. */
+  readonly reProposals: number;
+  /** Distinct transactions by how they ended; `refused` ones were never admitted. */
+  readonly transactions: Readonly<Record<'committed' | 'failed' | 'expired' | 'refused', number>>;
+  /** What clients were refused for, by code, and how often. */
+  readonly refusals: Readonly<Record<string, number>>;
+  /** What replicas told their transports about one another, by code. */
+  readonly penalties: Readonly<Record<string, number>>;
+}
+
+/** Runs one scenario from its first start to the last comparison. The same scenario gives the same result. */
+export async function runScenario(scenario: Scenario, options: RunOptions = {}): Promise<RunResult> {
+  return new SeedRun(scenario, options).execute();
+}
+
+class SeedRun {
+  readonly #scenario: Scenario;
+  readonly #scheduler = new Scheduler();
+  readonly #tally = new FaultTally();
+  readonly #trace: Trace;
+  readonly #violations: Violation[] = [];
+  readonly #chain: ChainChecker;
+  readonly #statements: StatementChecker;
+  readonly #history = new ClientHistory();
+  readonly #penalties = new Map<string, number>();
+  readonly #cluster: Cluster;
+  readonly #workload: Workload;
+  readonly #injector: FaultInjector;
+  #laterRounds = 0;
+  #settled = false;
+
+  constructor(scenario: Scenario, { open = openReplica, configuration = {}, onTrace, onLog }: RunOptions) {
+    this.#scenario = scenario;
+    this.#trace = new Trace(onTrace);
+    this.#chain = new ChainChecker(this.#report);
+    this.#statements = new StatementChecker(this.#report);
+    const random = SeededRandom.fromSeed(scenario.seed);
+    const scheduler = this.#scheduler;
+    const [tally, trace, history] = [this.#tally, this.#trace, this.#history];
+    const kit = scenario.realSignatures ? realKit() : testKit();
+    this.#cluster = new Cluster(
+      { scenario, configuration, open, kit },
+      {
+        random: random.fork('cluster'),
+        scheduler,
+        tally,
+        trace,
+        statements: this.#statements,
+        logOf: (index) => simLog(index, (...entry) => onLog?.(scheduler.nowMs, ...entry)),
+        penalized: (by, peer, offence) => this.#penalized(by, peer, offence),
+      },
+      { opened: (node, replica) => this.#opened(node, replica), decided: (node, block, replica) => this.#decided(node, block, replica) },
+    );
+    const cluster = this.#cluster;
+    const untilMs = scenario.faultsMs + WORKLOAD_AFTER_MS;
+    this.#workload = new Workload(
+      { gapMs: scenario.submissionGapMs, untilMs },
+      { cluster, scheduler, random: random.fork('workload'), kit, history, trace },
+    );
+    this.#injector = new FaultInjector(scenario, { cluster, scheduler, tally, random: random.fork('faults') });
+  }
+
+  async execute(): Promise<RunResult> {
+    const scheduler = this.#scheduler;
+    const prepared = await this.#finish(this.#cluster.prepare(), 'preparing the disks');
+    if (prepared) {
+      for (const node of this.#cluster.nodes) this.#cluster.start(node);
+      this.#injector.start();
+      this.#workload.start();
+      const calmMs = this.#scenario.faultsMs + WORKLOAD_AFTER_MS;
+      await this.#runUntil(scheduler.nowMs + calmMs, () => false);
+      this.#look();
+      await this.#runUntil(scheduler.nowMs + PROGRESS_MS_MAX, () => this.#settled);
+      await this.#compare();
+    }
+    return this.#result();
+  }
+
+  /** Bound as a value: the checkers keep it. */
+  readonly #report = (code: ViolationCode, detail: string): void => {
+    this.#violations.push({ code, atMs: this.#scheduler.nowMs, detail });
+  };
+
+  get #failed(): boolean {
+    return this.#violations.length > 0;
+  }
+
+  /** Runs on unless something is wrong already; the first violation ends a run, since what follows proves nothing. */
+  async #runUntil(untilMs: number, until: () => boolean): Promise<void> {
+    if (this.#failed) return;
+    const end = await this.#scheduler.run({ untilMs, until: () => this.#failed || until(), eventsMax: EVENTS_MAX });
+    if (end.kind === 'failed') this.#report('FAILURE', describeError(end.error));
+    else if (end.kind === 'events') this.#report('PROGRESS', `more than ${EVENTS_MAX} events in one phase of the run`);
+    else if (end.kind === 'idle') this.#report('PROGRESS', 'no event is left that could ever happen');
+  }
+
+  /** @returns whether the promise settled and nothing is wrong */
+  async #finish(promise: Promise<unknown>, what: string): Promise<boolean> {
+    let done = false;
+    const settled = promise.then(() => {
+      done = true;
+    });
+    await this.#runUntil(this.#scheduler.nowMs + HOUSEKEEPING_MS, () => done);
+    if (!done && !this.#failed) this.#report('PROGRESS', `${what} takes more than ${HOUSEKEEPING_MS} ms`);
+    void settled;
+    return !this.#failed;
+  }
+
+  /** Looks again and again whether the run is settled. */
+  #look(): void {
+    this.#scheduler.schedule(LOOK_MS, () => {
+      const state = this.#finalState();
+      this.#settled = state !== null && isSettled(state);
+      if (!this.#settled) this.#look();
+    });
+  }
+
+  async #compare(): Promise<void> {
+    if (this.#failed) return;
+    const state = this.#finalState();
+    if (state === null) {
+      const down = this.#cluster.nodes.filter(({ replica }) => replica === null).map(({ index }) => index);
+      return this.#report('PROGRESS', `nodes ${down.join(', ')} have not opened their disks`);
+    }
+    if (!this.#settled) this.#report('PROGRESS', `not settled ${PROGRESS_MS_MAX} ms after the faults: ${describeUnsettled(state)}`);
+    const now = { nowMs: this.#scheduler.nowMs, generationOf: (node: number) => this.#cluster.nodes[node]?.generation ?? null };
+    checkCalls(this.#history, now, this.#report);
+    if (this.#failed) return;
+    if (!(await this.#finish(checkFinalState(state, this.#report), 'comparing records'))) return;
+    await this.#finish(Promise.all(this.#cluster.nodes.map((node) => node.stop())), 'stopping');
+  }
+
+  #finalState(): Parameters<typeof checkFinalState>[0] | null {
+    if (this.#cluster.nodes.some(({ replica }) => replica === null)) return null;
+    return { replicas: this.#cluster.replicas(), chain: this.#chain, history: this.#history, services: this.#workload.services };
+  }
+
+  #opened(node: SimNode, replica: ClusterReplica): void {
+    this.#chain.opened(node.index, replica.ledger.tip);
+    const { doubt } = replica.status();
+    if (doubt !== null) this.#report('DOUBT', `node ${node.index} restarts in doubt: ${JSON.stringify(doubt)}`);
+    for (const { node: owner, id, txId } of this.#history.acknowledgements) {
+      if (owner === node.index && replica.transactionStatus(id).status === 'unknown') {
+        this.#report('LOST', `node ${node.index} acknowledged ${txId} and does not know it after a restart`);
+      }
+    }
+  }
+
+  #decided(node: SimNode, { height, blockHash, statuses }: Applied, replica: ClusterReplica): void {
+    const { stateRoot, certificate } = replica.ledger.tip;
+    if (height > this.#chain.height && certificate !== null && certificate.round > 0) this.#laterRounds++;
+    this.#trace.add(this.#scheduler.nowMs, 'decided', node.index, -1, height, blockHash);
+    this.#chain.decided(
+      node.index,
+      { height, blockHash, stateRoot },
+      statuses.map(({ txId }) => txId),
+    );
+  }
+
+  #penalized(by: number, peer: number, { code }: Refusal): void {
+    this.#trace.add(this.#scheduler.nowMs, 'penalty', by, peer, 0);
+    this.#penalties.set(code, (this.#penalties.get(code) ?? 0) + 1);
+  }
+
+  #result(): RunResult {
+    return {
+      seed: this.#scenario.seed,
+      violations: this.#violations,
+      traceHash: toHex(this.#trace.hash()),
+      heights: this.#chain.height,
+      virtualMs: this.#scheduler.nowMs,
+      events: this.#scheduler.eventsRun,
+      faults: this.#tally.counts(),
+      laterRounds: this.#laterRounds,
+      reProposals: this.#statements.reProposals,
+      transactions: this.#countEnds(),
+      refusals: Object.fromEntries(this.#history.refusals),
+      penalties: Object.fromEntries(this.#penalties),
+    };
+  }
+
+  #countEnds(): RunResult['transactions'] {
+    const ends = { committed: 0, failed: 0, expired: 0, refused: 0 };
+    for (const { id } of this.#history.transactions.values()) {
+      const statuses = this.#cluster.nodes.map(({ replica }) => replica?.transactionStatus(id).status ?? 'unknown');
+      for (const end of ['committed', 'failed', 'expired'] as const) if (statuses.includes(end)) ends[end]++;
+      if (statuses.every((status) => status === 'unknown')) ends.refused++;
+    }
+    return ends;
+  }
+}
+
+function describeError(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,130 @@
+import { type Address, assert, type Hash, type Log, type Refusal, type Result, type Signer, type Verifier } from '@nacre/base';
+import type { Applied, Genesis } from '@nacre/ledger';
+import type { ReplicaConfiguration } from '@nacre/replica';
+import type { ClusterReplica, OpenReplica } from './cluster-replica.ts';
+import { ProcessLife } from './process-life.ts';
+import type { SeededRandom } from './random.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { SimDisk } from './sim-disk.ts';
+import type { SimNetwork } from './sim-network.ts';
+
+export interface SimNodeOptions {
+  readonly index: number;
+  readonly genesis: Genesis;
+  /** Wall clock at virtual time 0, ms since 1970. */
+  readonly epochMs: number;
+  /** Null for a follower. */
+  readonly validator: { readonly address: Address; readonly signer: Signer } | null;
+  readonly configuration: Partial<ReplicaConfiguration>;
+  readonly clockOffsetMs: number;
+  readonly open: OpenReplica;
+}
+
+export interface SimNodeDependencies {
+  readonly scheduler: Scheduler;
+  readonly network: SimNetwork;
+  readonly disk: SimDisk;
+  readonly random: SeededRandom;
+  readonly verifier: Verifier;
+  readonly log: Log;
+}
+
+export interface SimNodeEvents {
+  /** A process has read its disk and starts. */
+  opened(node: SimNode, replica: ClusterReplica): void;
+  decided(node: SimNode, block: Applied, replica: ClusterReplica): void;
+}
+
+/** A machine: its disk stays, its processes come and go. */
+export class SimNode {
+  readonly index: number;
+  readonly disk: SimDisk;
+  readonly #options: SimNodeOptions;
+  readonly #dependencies: SimNodeDependencies;
+  readonly #events: SimNodeEvents;
+  #generation = -1;
+  #life: ProcessLife | null = null;
+  #replica: ClusterReplica | null = null;
+
+  constructor(options: SimNodeOptions, dependencies: SimNodeDependencies, events: SimNodeEvents) {
+    this.index = options.index;
+    this.disk = dependencies.disk;
+    this.#options = options;
+    this.#dependencies = dependencies;
+    this.#events = events;
+  }
+
+  /** Null while no process runs, or while it still reads its disk. */
+  get replica(): ClusterReplica | null {
+    return this.#replica;
+  }
+
+  get isDown(): boolean {
+    return this.#life === null;
+  }
+
+  /** Of the running process; null while there is none. */
+  get generation(): number | null {
+    return this.#life?.generation ?? null;
+  }
+
+  /** Runs something that prepares the disk, before the first process. */
+  async prepare(action: (home: { readonly life: ProcessLife; readonly random: SeededRandom }) => Promise<void>): Promise<void> {
+    const life = this.#newLife();
+    await action({ life, random: this.#dependencies.random.fork('prepare') });
+    life.end();
+  }
+
+  /** Starts a process; what it throws or rejects with while it opens ends the run. */
+  async start(): Promise<void> {
+    assert(this.#life === null, `node ${this.index} runs already`);
+    const life = this.#newLife();
+    this.#life = life;
+    const { network, disk, random, verifier, log } = this.#dependencies;
+    const { genesis, validator, configuration, open } = this.#options;
+    const replica = await open(
+      { genesis, validator, configuration },
+      {
+        clock: life,
+        random: random.fork(`process ${life.generation}`),
+        store: disk.store.open(life),
+        directory: disk.files.open(life),
+        transport: network.attach(life, validator?.address),
+        verifier,
+        log,
+      },
+    );
+    this.#replica = replica;
+    this.#events.opened(this, replica);
+    replica.onDecided((block) => this.#events.decided(this, block, replica));
+    replica.start();
+  }
+
+  /** The power cut: the process is gone, and with it whatever its disk was not made to keep. */
+  crash(): void {
+    const life = this.#life;
+    assert(life !== null, `node ${this.index} does not run`);
+    life.end();
+    this.#life = null;
+    this.#replica = null;
+    this.#dependencies.network.detach(life);
+    this.disk.crash();
+  }
+
+  /** Asks the process to end by itself, at the end of a run. */
+  async stop(): Promise<void> {
+    assert(this.#replica !== null, `node ${this.index} does not run`);
+    await this.#replica.stop();
+  }
+
+  /** @returns null if no process is there to take it */
+  submit(envelope: Uint8Array): Promise<Result<{ readonly txId: Hash; readonly validUntilMs: number }, Refusal>> | null {
+    return this.#replica?.submit(envelope) ?? null;
+  }
+
+  #newLife(): ProcessLife {
+    const { clockOffsetMs, epochMs } = this.#options;
+    const options = { node: this.index, generation: ++this.#generation, epochMs, clockOffsetMs };
+    return new ProcessLife(options, { scheduler: this.#dependencies.scheduler });
+  }
+}
