@@ -19,6 +19,8 @@ test.each([
   ['packages/crypto/src/deep/a.ts', "export * from '../b.ts';"],
   ['packages/crypto/src/native.ts', "import { sign } from 'node:crypto';"],
   ['packages/crypto/test/a.test.ts', "import '../src/index.ts'; import 'node:fs'; import 'vitest';"],
+  ['packages/crypto/test/a.test.ts', "import { taggedHash } from '@nacre/crypto';"],
+  ['scripts/a.ts', 'await import(path);'],
   ['packages/crypto/bench/a.bench.ts', "import type { BenchmarkSuite } from '@nacre/base/benchmark';"],
   ['packages/crypto/src/a.ts', "// import '@nacre/ledger';\nconst text = \"import 'node:fs'\";"],
   ['test/a.test.ts', "import '../scripts/a.ts'; import '@nacre/replica'; import 'node:fs';"],
@@ -29,6 +31,7 @@ test.each([
 test.each([
   ['a floor above', 'packages/crypto/src/a.ts', "import { Block } from '@nacre/ledger';", 'crypto may not import @nacre/ledger'],
   ['a floor above, declared or not', 'packages/consensus/src/a.ts', "import { Block } from '@nacre/ledger';", 'may not import'],
+  ['itself by name', 'packages/crypto/src/a.ts', "import { taggedHash } from '@nacre/crypto';", 'may not import'],
   ['a type from above', 'packages/crypto/src/a.ts', "import type { Block } from '@nacre/ledger';", 'may not import'],
   ['a type expression from above', 'packages/crypto/src/a.ts', "type Block = import('@nacre/ledger').Block;", 'may not import'],
   ['a re-export from above', 'packages/crypto/src/a.ts', "export { Block } from '@nacre/ledger';", 'may not import'],
