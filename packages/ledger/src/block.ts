@@ -14,8 +14,7 @@ import {
   SignatureType,
   VersionType,
 } from '@nacre/consensus';
-import { leafHash, logRoot, SCHEMES } from '@nacre/crypto';
-import type { Genesis } from './genesis.ts';
+import { leafHash, logRoot } from '@nacre/crypto';
 import { blockHash, HEADER_BYTES_MAX, type Header, HeaderType, headerFromWire, headerToWire } from './header.ts';
 import { PARAMETER_RULES } from './parameters.ts';
 
@@ -101,24 +100,26 @@ export class Block {
   }
 
   /** For the proposer, whose parts fit by construction. */
-  static assemble(parts: Parts, genesis: Genesis): Block {
-    const foreign = foreignPart(parts, genesis);
+  static assemble(parts: Parts): Block {
+    const foreign = foreignPart(parts);
     assert(foreign === null, `the header does not commit to its ${foreign}`);
     return new Block(parts, blockCodec.encode(parts));
   }
 
   /** @returns codes `MALFORMED`, and `BLOCK_PART_FOREIGN` with the `part` that the header does not commit to */
-  static decode(bytes: Uint8Array, genesis: Genesis): Result<Block, Refusal> {
+  static decode(bytes: Uint8Array): Result<Block, Refusal> {
     const decoded = blockCodec.decode(bytes);
     if (!decoded.ok) return decoded;
-    const part = foreignPart(decoded.value, genesis);
+    const part = foreignPart(decoded.value);
     if (part !== null) return fail({ code: 'BLOCK_PART_FOREIGN', part, height: decoded.value.header.height });
     return ok(new Block(decoded.value, bytes));
   }
 }
 
-export function decodeBlock(bytes: Uint8Array, genesis: Genesis): Result<Block, Refusal> {
-  return Block.decode(bytes, genesis);
+export const decodeBlock = Block.decode;
+
+export function encodeBlock(block: Block): Uint8Array {
+  return block.bytes;
 }
 
 /** RFC 6962 root over body hashes. */
@@ -126,18 +127,14 @@ export function transactionsRoot(bodyHashes: readonly Hash[]): Hash {
   return logRoot(bodyHashes.map((hash) => leafHash(hash)));
 }
 
-function foreignPart(parts: Parts, { scheme }: Genesis): 'body hashes' | 'parent certificate' | 'late commits' | 'signatures' | null {
+function foreignPart(parts: Parts): 'body hashes' | 'parent certificate' | 'late commits' | null {
   const { header, bodyHashes, parentCertificate, lateCommits } = parts;
   if (!bytesEqual(transactionsRoot(bodyHashes), header.transactionsRoot)) return 'body hashes';
   const digest = parentCertificate === null ? ZERO_HASH : certificateDigest(parentCertificate);
   if (!bytesEqual(digest, header.parentCertificateDigest)) return 'parent certificate';
   let credited = 0;
   for (const { validators } of header.lateCommits) credited += validators.length;
-  if (credited !== lateCommits.length) return 'late commits';
-  // With one length for all signatures, the header alone determines the size of the block.
-  const { signatureBytes } = SCHEMES[scheme];
-  const signed = [...(parentCertificate?.commits ?? []), ...lateCommits];
-  return signed.every(({ signature }) => signature.length === signatureBytes) ? null : 'signatures';
+  return credited === lateCommits.length ? null : 'late commits';
 }
 
 /** @throws {RangeError} if the header credits more commits than there are, which a strict codec refuses */

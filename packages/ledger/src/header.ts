@@ -93,14 +93,17 @@ export function headerFromWire(wire: WireHeader): Header {
   return { ...fields, lateCommits };
 }
 
-export const headerCodec: Codec<Header> = convertedCodec(HeaderType, {
+const headerCodec: Codec<Header> = convertedCodec(HeaderType, {
   name: 'header',
   bytesMax: HEADER_BYTES_MAX,
   toWire: headerToWire,
   fromWire: headerFromWire,
 });
 
+export const encodeHeader = headerCodec.encode;
+export const decodeHeader = headerCodec.decode;
+
 /** The block's identity: what votes, certificates and the next block name. */
 export function blockHash(header: Header): Hash {
-  return taggedHash(BLOCK_TAG, headerCodec.encode(header));
+  return taggedHash(BLOCK_TAG, encodeHeader(header));
 }

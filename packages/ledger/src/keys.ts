@@ -55,6 +55,11 @@ function named(service: string): Uint8Array {
   return concatBytes(Uint8Array.of(name.length), name);
 }
 
+/** The number that ends a key made by `uint64Bytes`. */
+export function numberAtEnd(storeKey: Uint8Array): number {
+  return Number(new DataView(storeKey.buffer, storeKey.byteOffset, storeKey.length).getBigUint64(storeKey.length - 8));
+}
+
 export const tipKey = (): Uint8Array => key(PREFIX.tip);
 export const blockKey = (hash: Hash): Uint8Array => key(PREFIX.block, hash);
 export const heightKey = (height: number): Uint8Array => key(PREFIX.height, uint64Bytes(height));

@@ -1,16 +1,13 @@
-import type { Address, Hash, Log, Refusal, Store, StoreOperation, Verifier } from '@nacre/base';
+import type { Address, Hash, Log, Refusal, Store, Verifier } from '@nacre/base';
 import type { Certificate, Vote } from '@nacre/consensus';
-import type { PageChange } from '@nacre/crypto';
 import type { Block } from './block.ts';
+import type { BlockEffects, FailureReason, Outcome } from './block-effects.ts';
 import type { Genesis } from './genesis.ts';
 import type { Header } from './header.ts';
 import type { Transaction } from './transaction.ts';
 
-export interface LedgerOptions {
-  readonly genesis: Genesis;
-}
-
 export interface LedgerDependencies {
+  readonly genesis: Genesis;
   readonly store: Store;
   readonly verifier: Verifier;
   readonly log: Log;
@@ -31,19 +28,14 @@ export interface Tip {
   readonly certificate: Certificate | null;
 }
 
-/** How a transaction that a block holds ended. A failed one has had no effect, but its id and its quota are used up. */
-export type Outcome = { readonly status: 'committed' } | { readonly status: 'failed'; readonly reason: Refusal };
-
 /** A block that was executed on the tip and is valid. Stale as soon as another one is applied. */
 export interface Candidate {
   readonly block: Block;
   readonly blockHash: Hash;
   /** In the order of the block. */
   readonly transactions: readonly Transaction[];
-  readonly outcomes: readonly Outcome[];
-  /** What applying writes and deletes, but for the block itself and the tip. */
-  readonly operations: readonly StoreOperation[];
-  readonly pages: readonly PageChange[];
+  /** What the block does to the state, for `Ledger.apply`. */
+  readonly effects: BlockEffects;
 }
 
 /** A candidate of our own making, and what it could not take. */
@@ -74,7 +66,7 @@ export interface Applied {
 /** Final status of a transaction, durable and queryable. Protocol section 3. */
 export type TransactionStatus =
   | { readonly status: 'committed'; readonly height: number; readonly index: number }
-  | { readonly status: 'failed'; readonly height: number; readonly index: number; readonly reason: Refusal }
+  | { readonly status: 'failed'; readonly height: number; readonly index: number; readonly reason: FailureReason }
   /** Seen by this node to be past its time at a decided block; no later block can hold it. */
   | { readonly status: 'expired'; readonly height: number; readonly timeMs: number };
 

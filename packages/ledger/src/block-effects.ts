@@ -1,0 +1,49 @@
+import type { Hash } from '@nacre/base';
+import type { PageChange, Tile } from '@nacre/crypto';
+import type { StateWrite } from './overlay.ts';
+
+/** Why a transaction in a block has had no effect: the operation that failed, and its code. */
+export interface FailureReason {
+  readonly code: FailureCode;
+  /** Index of the operation within the transaction. */
+  readonly operation: number;
+}
+
+export type FailureCode =
+  | 'ACCOUNT_EXISTS'
+  | 'ACCOUNT_QUOTA_EXCEEDED'
+  | 'NOT_A_VALIDATOR'
+  | 'NOT_A_WRITER'
+  | 'NOT_AN_OWNER'
+  | 'SCHEMA_NOT_LISTED'
+  | 'SERVICE_EXISTS'
+  | 'SERVICE_QUOTA_EXCEEDED'
+  | 'UNKNOWN_SERVICE';
+
+/** How a transaction that a block holds ended. A failed one has had no effect, but its id and its bytes of quota are used up. */
+export type Outcome = { readonly status: 'committed' } | { readonly status: 'failed'; readonly reason: FailureReason };
+
+/** Records that one operation appended: where they stand. */
+export interface RecordRun {
+  readonly service: string;
+  readonly firstIndex: number;
+  readonly count: number;
+  readonly height: number;
+  readonly timeMs: number;
+  readonly bodyHash: Hash;
+  /** Index of the operation within the transaction. */
+  readonly operation: number;
+}
+
+/** All that a block does to the state and its indexes. */
+export interface BlockEffects {
+  readonly stateRoot: Hash;
+  /** One per transaction. */
+  readonly outcomes: readonly Outcome[];
+  readonly values: readonly StateWrite[];
+  readonly pages: readonly PageChange[];
+  readonly logTiles: readonly { readonly service: string; readonly tile: Tile }[];
+  readonly runs: readonly RecordRun[];
+  /** Records with a key, by the state key of (service, key). */
+  readonly keyed: readonly { readonly stateKey: Hash; readonly index: number }[];
+}

@@ -1,0 +1,89 @@
+import { type Hash, type Store, type StoreOperation, toHex } from '@nacre/base';
+import { Block } from './block.ts';
+import { LedgerError } from './errors.ts';
+import type { Genesis } from './genesis.ts';
+import { blockKey, bodyKey, bodyOperation, candidateHash, candidateKey, candidatesUpTo, heightKey } from './keys.ts';
+import { decodeTransaction, type Transaction } from './transaction.ts';
+
+/** Candidates of decided heights deleted with one apply; the rest follows with the next. */
+const CANDIDATES_DROPPED_MAX = 256;
+const EMPTY = new Uint8Array(0);
+
+/** Blocks and bodies in the store, decided or saved before being decided. */
+export class BlockStore {
+  readonly #genesis: Genesis;
+  readonly #store: Store;
+
+  constructor(genesis: Genesis, store: Store) {
+    this.#genesis = genesis;
+    this.#store = store;
+  }
+
+  has(hash: Hash): boolean {
+    return this.#store.get(blockKey(hash)) !== undefined;
+  }
+
+  /** @throws {LedgerError} code `LEDGER_DAMAGED` */
+  block(hash: Hash): Block | undefined {
+    const bytes = this.#store.get(blockKey(hash));
+    if (bytes === undefined) return undefined;
+    const decoded = Block.decode(bytes);
+    if (!decoded.ok || toHex(decoded.value.hash) !== toHex(hash)) {
+      throw LedgerError.damaged('a stored block is not the one it stands for', { fields: { blockHash: toHex(hash) } });
+    }
+    return decoded.value;
+  }
+
+  /** Hash of the decided block. */
+  hashAt(height: number): Hash | undefined {
+    return this.#store.get(heightKey(height));
+  }
+
+  /** The decided block. @throws {LedgerError} code `LEDGER_DAMAGED` */
+  at(height: number): Block | undefined {
+    const hash = this.hashAt(height);
+    if (hash === undefined) return undefined;
+    const block = this.block(hash);
+    if (block === undefined) throw LedgerError.damaged('a decided block is missing', { fields: { height } });
+    return block;
+  }
+
+  body(bodyHash: Hash): Uint8Array | undefined {
+    return this.#store.get(bodyKey(bodyHash));
+  }
+
+  /** A transaction that a stored block lists. @throws {LedgerError} code `LEDGER_DAMAGED` */
+  transaction(bodyHash: Hash): Transaction {
+    const bytes = this.body(bodyHash);
+    const decoded = bytes === undefined ? undefined : decodeTransaction(bytes, this.#genesis);
+    if (decoded?.ok && toHex(decoded.value.bodyHash) === toHex(bodyHash)) return decoded.value;
+    throw LedgerError.damaged('the body of a stored block is missing or is another one', { fields: { bodyHash: toHex(bodyHash) } });
+  }
+
+  /** What storing a block before its height is decided writes: the block, and the bodies that are not here yet. */
+  saveOperations(block: Block, transactions: readonly Transaction[]): StoreOperation[] {
+    return [...this.#putOperations(block, transactions), { type: 'put', key: candidateKey(block.header.height, block.hash), value: EMPTY }];
+  }
+
+  /** What makes a block the decided one of its height. Candidates of the height that lost are dropped. */
+  async decideOperations(block: Block, transactions: readonly Transaction[]): Promise<StoreOperation[]> {
+    const { height } = block.header;
+    const operations = this.has(block.hash) ? [] : this.#putOperations(block, transactions);
+    operations.push({ type: 'put', key: heightKey(height), value: block.hash });
+    const won = toHex(block.hash);
+    for (const { key } of await this.#store.scan({ ...candidatesUpTo(height), limit: CANDIDATES_DROPPED_MAX })) {
+      operations.push({ type: 'delete', key });
+      const hash = candidateHash(key);
+      if (toHex(hash) !== won) operations.push({ type: 'delete', key: blockKey(hash) });
+    }
+    return operations;
+  }
+
+  #putOperations(block: Block, transactions: readonly Transaction[]): StoreOperation[] {
+    const operations: StoreOperation[] = [{ type: 'put', key: blockKey(block.hash), value: block.bytes }];
+    for (const transaction of transactions) {
+      if (this.body(transaction.bodyHash) === undefined) operations.push(bodyOperation(transaction));
+    }
+    return operations;
+  }
+}

@@ -1,0 +1,99 @@
+import { type Address, bytesEqual, unreachable } from '@nacre/base';
+import type { Committee } from '@nacre/consensus';
+import { addressOf, EMPTY_LOG_ROOT, type SignatureScheme } from '@nacre/crypto';
+import type { FailureCode } from './block-effects.ts';
+import type { Operation, RecordAppend, ServiceCreate, ServiceUpdate } from './operation.ts';
+import type { Overlay } from './overlay.ts';
+import type { ChainParameters } from './parameters.ts';
+import { sponsorshipAt } from './quota.ts';
+import type { RecordAppends } from './record-appends.ts';
+import { ACCOUNT, RECORD_LOG, RECOVERY, SERVICE, SPONSORSHIP } from './state-kinds.ts';
+import type { Transaction } from './transaction.ts';
+
+/** Where an operation runs. */
+export interface OperationScope {
+  readonly scheme: SignatureScheme;
+  readonly parameters: ChainParameters;
+  readonly committee: Committee;
+  readonly height: number;
+  readonly timeMs: number;
+  readonly overlay: Overlay;
+  readonly appends: RecordAppends;
+  readonly transaction: Transaction;
+  /** Of the signer. */
+  readonly sponsor: Address;
+  /** Index of the operation within the transaction. */
+  readonly operation: number;
+}
+
+/** Carries out one operation. @returns why it fails, or null; the caller takes back what a failed transaction has set */
+export function executeOperation(operation: Operation, scope: OperationScope): FailureCode | null {
+  switch (operation.kind) {
+    case 'account.create':
+      return createAccount(operation.publicKey, scope);
+    case 'service.create':
+      return createService(operation, scope);
+    case 'service.update':
+      return updateService(operation, scope);
+    case 'record.append':
+      return appendRecords(operation, scope);
+    case 'validator.recover':
+      return recoverValidator(operation.nonce, scope);
+    default:
+      return unreachable(operation);
+  }
+}
+
+function createAccount(publicKey: Uint8Array, scope: OperationScope): FailureCode | null {
+  const { overlay, committee, parameters, timeMs } = scope;
+  const sponsor = scope.transaction.contents.account;
+  if (committee.indexOf(sponsor) === null) return 'NOT_A_VALIDATOR';
+  const address = addressOf(scope.scheme, publicKey);
+  if (overlay.get(ACCOUNT, address) !== undefined) return 'ACCOUNT_EXISTS';
+  const used = sponsorshipAt(overlay, sponsor, { timeMs, quotaWindowMs: parameters.quotaWindowMs });
+  if (used.accounts >= parameters.accountsPerValidatorMax) return 'ACCOUNT_QUOTA_EXCEEDED';
+  overlay.set(SPONSORSHIP, sponsor, { ...used, accounts: used.accounts + 1 });
+  overlay.set(ACCOUNT, address, { publicKey, sponsor });
+  return null;
+}
+
+function createService({ kind: _, ...definition }: ServiceCreate, scope: OperationScope): FailureCode | null {
+  const { overlay, sponsor, parameters, timeMs } = scope;
+  if (overlay.get(SERVICE, definition.name) !== undefined) return 'SERVICE_EXISTS';
+  const used = sponsorshipAt(overlay, sponsor, { timeMs, quotaWindowMs: parameters.quotaWindowMs });
+  if (used.services >= parameters.servicesPerValidatorMax) return 'SERVICE_QUOTA_EXCEEDED';
+  overlay.set(SPONSORSHIP, sponsor, { ...used, services: used.services + 1 });
+  overlay.set(SERVICE, definition.name, { ...definition, sponsor });
+  overlay.set(RECORD_LOG, definition.name, { recordCount: 0, logRoot: EMPTY_LOG_ROOT });
+  return null;
+}
+
+function updateService({ kind: _, ...definition }: ServiceUpdate, { overlay, transaction }: OperationScope): FailureCode | null {
+  const service = overlay.get(SERVICE, definition.name);
+  if (service === undefined) return 'UNKNOWN_SERVICE';
+  if (!includes(service.owners, transaction.contents.account)) return 'NOT_AN_OWNER';
+  overlay.set(SERVICE, definition.name, { ...definition, sponsor: service.sponsor });
+  return null;
+}
+
+function appendRecords(append: RecordAppend, scope: OperationScope): FailureCode | null {
+  const { overlay, transaction, height, timeMs, operation } = scope;
+  const service = overlay.get(SERVICE, append.service);
+  if (service === undefined) return 'UNKNOWN_SERVICE';
+  if (!includes(service.writers, transaction.contents.account)) return 'NOT_A_WRITER';
+  const listed = service.schemas.some(({ name, version }) => name === append.schema && version === append.schemaVersion);
+  if (!listed) return 'SCHEMA_NOT_LISTED';
+  scope.appends.add(overlay, append, { transaction, height, timeMs, operation });
+  return null;
+}
+
+function recoverValidator(nonce: Uint8Array, { overlay, committee, transaction, height }: OperationScope): FailureCode | null {
+  const { account } = transaction.contents;
+  if (committee.indexOf(account) === null) return 'NOT_A_VALIDATOR';
+  overlay.set(RECOVERY, account, { height, nonce });
+  return null;
+}
+
+function includes(addresses: readonly Address[], address: Address): boolean {
+  return addresses.some((other) => bytesEqual(other, address));
+}

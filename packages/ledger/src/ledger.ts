@@ -1,0 +1,372 @@
+import {
+  type Address,
+  assert,
+  bytesEqual,
+  fail,
+  type Hash,
+  ok,
+  PROVE_ATTEMPTS_MAX,
+  type Refusal,
+  type Result,
+  type Store,
+  type StoreOperation,
+  toHex,
+  type Verifier,
+} from '@nacre/base';
+import { type Certificate, type Committee, checkCertificate } from '@nacre/consensus';
+import { appendToLog, leafHash } from '@nacre/crypto';
+import { checkAdmission } from './admission.ts';
+import type { Block } from './block.ts';
+import { BlockExecution } from './block-execution.ts';
+import { BlockStore } from './block-store.ts';
+import { checkBlock } from './check-block.ts';
+import { CommittedState } from './committed-state.ts';
+import { effectOperations } from './effect-operations.ts';
+import { LedgerError } from './errors.ts';
+import type { Genesis } from './genesis.ts';
+import { genesisState } from './genesis-state.ts';
+import type { Header } from './header.ts';
+import type { BlockPlace } from './header-rules.ts';
+import { expiredKey, historyTileKey, statusKey, tipKey } from './keys.ts';
+import type {
+  Applied,
+  Candidate,
+  LedgerDependencies,
+  ProposedCandidate,
+  ProposeRequest,
+  RecordQuery,
+  Tip,
+  TransactionStatus,
+} from './ledger-types.ts';
+import { makeProof, type ProofSubject } from './make-proof.ts';
+import { readState } from './overlay.ts';
+import { proposeBlock } from './propose-block.ts';
+import type { ServiceRecord } from './record.ts';
+import { type RecordPage, RecordStore } from './record-store.ts';
+import {
+  ACCOUNT,
+  type Account,
+  PARTICIPATION,
+  RECORD_LOG,
+  RECOVERY,
+  type RecordLog,
+  type Recovery,
+  SERVICE,
+  type Service,
+} from './state-kinds.ts';
+import { expiredStatusCodec, includedStatusCodec } from './status.ts';
+import { historyTiles, readTip, verifyTail } from './stored-tail.ts';
+import { type StoredTip, storedTipCodec } from './tip.ts';
+import { decodeTransaction, TRANSACTION_CONTEXT, type Transaction } from './transaction.ts';
+import { verifyBlockSignatures } from './verify-block-signatures.ts';
+
+/**
+ * The chain as this node has decided it: its blocks, the state after the last one, and what may come next.
+ *
+ * `propose` and `check` execute the next block on an overlay and give a candidate; `saveCandidate` makes it durable before it is voted for;
+ * `apply` makes the decided one the tip. Methods that read a damaged store throw `LedgerError`, `StoreError` or `CryptoError`.
+ */
+export class Ledger {
+  readonly genesis: Genesis;
+  readonly #store: Store;
+  readonly #verifier: Verifier;
+  readonly #blocks: BlockStore;
+  readonly #records: RecordStore;
+  readonly #state: CommittedState;
+  #tip: Tip;
+  /** RFC 6962 root over all headers up to the tip. */
+  #historyRoot: Hash;
+  /** While a block is being written: between the store's change and the tip's, nothing is executed or proven. */
+  #applying: Promise<void> | null = null;
+
+  private constructor(dependencies: LedgerDependencies, blocks: BlockStore, stored: StoredTip, block: Block | null) {
+    this.genesis = dependencies.genesis;
+    this.#store = dependencies.store;
+    this.#verifier = dependencies.verifier;
+    this.#blocks = blocks;
+    this.#records = new RecordStore(dependencies.store, blocks);
+    this.#state = new CommittedState(dependencies.store, stored.stateRoot);
+    this.#historyRoot = stored.historyRoot;
+    this.#tip = tipOf(stored, block?.header ?? null, this.genesis);
+  }
+
+  /**
+   * Opens the chain that the store holds, or begins it in an empty one. What was applied without a sync before a crash may be missing; the
+   * blocks are then decided or fetched again.
+   *
+   * @throws {LedgerError} codes `LEDGER_DAMAGED`, `LEDGER_FOREIGN`
+   */
+  static async open(dependencies: LedgerDependencies): Promise<Ledger> {
+    const { genesis, store, verifier, log } = dependencies;
+    const blocks = new BlockStore(genesis, store);
+    let stored = readTip(store);
+    if (stored === undefined) {
+      const { tip, operations } = genesisState(genesis);
+      await store.write(operations, { sync: true });
+      stored = tip;
+    }
+    const block = await verifyTail(stored, { genesis, store, blocks, verifier, committeeAt: () => genesis.committee });
+    log.info({ height: stored.height, blockHash: toHex(stored.blockHash) }, 'ledger opened');
+    return new Ledger(dependencies, blocks, stored, block);
+  }
+
+  get tip(): Tip {
+    return this.#tip;
+  }
+
+  /** Who decides the block of a height. One committee serves for ever until sets can change; then this is where epochs come in. */
+  committeeAt(_height: number): Committee {
+    return this.genesis.committee;
+  }
+
+  /** See `decodeTransaction`. */
+  decode(bytes: Uint8Array): Result<Transaction, Refusal> {
+    return decodeTransaction(bytes, this.genesis);
+  }
+
+  /** Whether a decoded transaction may wait here for a block: see `checkAdmission`. Its signature is for `verifySignatures`. */
+  admissible(transaction: Transaction, nowMs: number): Result<void, Refusal> {
+    // A clock behind the chain must not admit what the chain already refuses.
+    return checkAdmission(transaction, this.#execution(Math.max(nowMs, this.#tip.timeMs + 1)));
+  }
+
+  /** Verifies signatures with the keys of the tip's state; one verdict per transaction, false also for unknown accounts. */
+  verifySignatures(transactions: readonly Transaction[]): Promise<boolean[]> {
+    return Promise.all(
+      transactions.map(({ txId, contents, signature }) => {
+        const account = this.account(contents.account);
+        if (account === undefined) return false;
+        return this.#verifier.verify({ publicKey: account.publicKey, message: txId, context: TRANSACTION_CONTEXT, signature });
+      }),
+    );
+  }
+
+  /** Makes a block on the tip. Deterministic in its arguments and the tip. */
+  propose(request: ProposeRequest): ProposedCandidate {
+    assert(this.#applying === null, 'nothing is proposed while the height is being decided');
+    return proposeBlock(request, {
+      ...this.#place(),
+      execution: this.#execution(request.timeMs),
+      decidedHash: (at) => this.#blocks.hashAt(at),
+    });
+  }
+
+  /** Executes someone's block on the tip: see `checkBlock`. A candidate of a height that is being applied is refused as `HEIGHT_DECIDED`. */
+  check(block: Block, transactions: readonly Transaction[]): Result<Candidate, Refusal> {
+    if (this.#applying !== null) return fail({ code: 'HEIGHT_DECIDED', height: block.header.height });
+    return checkBlock(block, transactions, { ...this.#place(), execution: this.#execution(block.header.timeMs) });
+  }
+
+  /** The signatures beside a block's header. A refusal condemns this copy of the block, never the hash. */
+  verifyBlockSignatures(block: Block): Promise<Result<void, Refusal>> {
+    const { genesis } = this;
+    const committeeAt = (height: number) => this.committeeAt(height);
+    const decidedHash = (height: number) => this.#blocks.hashAt(height);
+    return verifyBlockSignatures(block, { genesis, verifier: this.#verifier, committeeAt, decidedHash });
+  }
+
+  /** Makes a candidate durable, bodies included: the sync that precedes every vote for it. */
+  async saveCandidate({ block, transactions }: Candidate): Promise<void> {
+    await this.#store.write(this.#blocks.saveOperations(block, transactions), { sync: true });
+  }
+
+  /** Whether the block is stored, decided or not. */
+  hasBlock(hash: Hash): boolean {
+    return this.#blocks.has(hash);
+  }
+
+  /** A stored block with its transactions, whose signatures were verified before it was stored. */
+  loadBlock(hash: Hash): { readonly block: Block; readonly transactions: readonly Transaction[] } | undefined {
+    const block = this.#blocks.block(hash);
+    if (block === undefined) return undefined;
+    return { block, transactions: block.bodyHashes.map((bodyHash) => this.#blocks.transaction(bodyHash)) };
+  }
+
+  /**
+   * Makes a decided candidate the tip, in one write without a sync: a crash may lose it, and the block is then applied again.
+   *
+   * @param certificate verified; null while blocks are applied under the certificate of a later one
+   */
+  apply(candidate: Candidate, certificate: Certificate | null): Promise<Applied> {
+    const { header } = candidate.block;
+    assert(this.#applying === null, 'blocks are applied one after the other');
+    assert(bytesEqual(header.parentHash, this.#tip.blockHash), 'a candidate is applied on the tip that it was executed on');
+    if (certificate !== null) {
+      const fits = certificate.height === header.height && bytesEqual(certificate.blockHash, candidate.blockHash);
+      assert(fits && checkCertificate(this.committeeAt(header.height), certificate).ok, 'a block is applied with its own certificate');
+    }
+    const applied = this.#apply(candidate, certificate);
+    this.#applying = applied.then(
+      () => undefined,
+      () => undefined,
+    );
+    return applied.finally(() => {
+      this.#applying = null;
+    });
+  }
+
+  async #apply(candidate: Candidate, certificate: Certificate | null): Promise<Applied> {
+    const { block, blockHash, transactions, effects } = candidate;
+    const { height, timeMs } = block.header;
+    const history = appendToLog({ size: height - 1, readTile: historyTiles(this.#store) }, [leafHash(blockHash)]);
+    const stored: StoredTip = { height, blockHash, stateRoot: effects.stateRoot, historyRoot: history.root, certificate };
+    const operations: StoreOperation[] = await this.#blocks.decideOperations(block, transactions);
+    for (const operation of effectOperations(effects)) operations.push(operation);
+    for (const tile of history.tiles) operations.push({ type: 'put', key: historyTileKey(tile.level, tile.index), value: tile.bytes });
+    const statuses = effects.outcomes.map((outcome, index) => ({ txId: (transactions[index] as Transaction).txId, ...outcome }));
+    for (const [index, { txId, ...outcome }] of statuses.entries()) {
+      operations.push({ type: 'put', key: statusKey(txId), value: includedStatusCodec.encode({ ...outcome, height, index }) });
+    }
+    operations.push({ type: 'put', key: tipKey(), value: storedTipCodec.encode(stored) });
+    await this.#store.write(operations, { sync: false });
+    this.#state.advance(effects.stateRoot, effects.pages);
+    this.#historyRoot = history.root;
+    this.#tip = tipOf(stored, block.header, this.genesis);
+    return { height, blockHash, timeMs, statuses };
+  }
+
+  /** Whether the chain up to the tip has credited a validator's commit for a height, so that a block need not show it again. */
+  creditedCommits(): (height: number, validator: number) => boolean {
+    const recent = readState(this.#state.read, PARTICIPATION, null)?.recent ?? [];
+    return (height, validator) => recent.find((credited) => credited.height === height)?.validators.includes(validator) ?? true;
+  }
+
+  blockAt(height: number): Block | undefined {
+    return this.#blocks.at(height);
+  }
+
+  blockByHash(hash: Hash): Block | undefined {
+    return this.#blocks.block(hash);
+  }
+
+  /**
+   * The canonical certificate of a decided block; for the tip, the one that it was applied with. Of a block that came by sync the signers are
+   * certain and the signatures are not: whoever passes such a certificate on verifies it first.
+   */
+  certificateAt(height: number): Certificate | undefined {
+    if (height === this.#tip.height) return this.#tip.certificate ?? undefined;
+    return this.#blocks.at(height + 1)?.parentCertificate ?? undefined;
+  }
+
+  headerAt(height: number): Header | undefined {
+    return this.#blocks.at(height)?.header;
+  }
+
+  /** Encoded transaction by body hash, whether it waits, or stands in a block. */
+  body(bodyHash: Hash): Uint8Array | undefined {
+    return this.#blocks.body(bodyHash);
+  }
+
+  /** Final status of a transaction; undefined if this node knows of none. */
+  transactionStatus(txId: Hash): TransactionStatus | undefined {
+    const included = this.#store.get(statusKey(txId));
+    if (included !== undefined) {
+      const decoded = includedStatusCodec.decode(included);
+      if (!decoded.ok) throw LedgerError.damaged('a transaction status does not decode', { fields: { txId: toHex(txId) } });
+      return decoded.value;
+    }
+    const expired = this.#store.get(expiredKey(txId));
+    if (expired === undefined) return undefined;
+    const decoded = expiredStatusCodec.decode(expired);
+    if (!decoded.ok) throw LedgerError.damaged('a transaction status does not decode', { fields: { txId: toHex(txId) } });
+    return { status: 'expired', ...decoded.value };
+  }
+
+  /** What to store under `expiredKey` for a transaction whose time the tip has passed. */
+  expiredValue(): Uint8Array {
+    return expiredStatusCodec.encode({ height: this.#tip.height, timeMs: this.#tip.timeMs });
+  }
+
+  account(address: Address): Account | undefined {
+    return readState(this.#state.read, ACCOUNT, address);
+  }
+
+  service(name: string): Service | undefined {
+    return readState(this.#state.read, SERVICE, name);
+  }
+
+  recordLog(service: string): RecordLog | undefined {
+    return readState(this.#state.read, RECORD_LOG, service);
+  }
+
+  /** The last decided recovery of a validator. */
+  recovery(validator: Address): Recovery | undefined {
+    return readState(this.#state.read, RECOVERY, validator);
+  }
+
+  /** Records of a service in order; none if there is no such service. */
+  records(query: RecordQuery): Promise<RecordPage> {
+    return this.#records.page(query, this.recordLog(query.service)?.recordCount ?? 0);
+  }
+
+  /** The latest record under a key. */
+  async latest(service: string, key: string): Promise<ServiceRecord | undefined> {
+    const index = await this.#records.latestIndex(service, key);
+    return index === undefined ? undefined : this.#records.record(service, index);
+  }
+
+  /**
+   * Proof, against the tip, that a record is in its log; or of the latest record under a key, or that there is none. See `verifyProof`.
+   *
+   * @returns codes `RECORD_UNKNOWN`, `KEY_INVALID`, and `NO_CERTIFICATE` and `PROOF_BUSY`, after which the same call may succeed
+   */
+  async prove(
+    wanted: { readonly service: string } & ({ readonly index: number } | { readonly key: string }),
+  ): Promise<Result<Uint8Array, Refusal>> {
+    for (let attempt = 0; attempt < PROVE_ATTEMPTS_MAX; attempt++) {
+      if (this.#applying !== null) await this.#applying;
+      const before = this.#tip;
+      const subject = await this.#subject(wanted);
+      if (!subject.ok) return subject;
+      if (this.#applying !== null || this.#tip !== before) continue;
+      return makeProof(subject.value, { tip: before, state: this.#state, committee: this.committeeAt(before.height) });
+    }
+    return fail({ code: 'PROOF_BUSY', attempts: PROVE_ATTEMPTS_MAX });
+  }
+
+  async #subject(
+    wanted: { readonly service: string } & ({ readonly index: number } | { readonly key: string }),
+  ): Promise<Result<ProofSubject, Refusal>> {
+    const { service } = wanted;
+    if ('key' in wanted) {
+      const { key } = wanted;
+      if (key === '') return fail({ code: 'KEY_INVALID', key });
+      const record = await this.latest(service, key);
+      return ok(record === undefined ? { kind: 'absent', service, key } : { kind: 'latest', record });
+    }
+    const { index } = wanted;
+    const { recordCount } = this.recordLog(service) ?? { recordCount: 0 };
+    if (!Number.isSafeInteger(index) || index < 0 || index >= recordCount)
+      return fail({ code: 'RECORD_UNKNOWN', service, index, recordCount });
+    return ok({ kind: 'included', record: await this.#records.record(service, index) });
+  }
+
+  #place(): BlockPlace {
+    const { height } = this.#tip;
+    const committee = this.committeeAt(height + 1);
+    return {
+      genesis: this.genesis,
+      tip: this.#tip,
+      historyRoot: this.#historyRoot,
+      committee,
+      nextCommittee: this.committeeAt(height + 2),
+    };
+  }
+
+  #execution(timeMs: number): BlockExecution {
+    const height = this.#tip.height + 1;
+    const isIncluded = (txId: Hash) => this.#store.get(statusKey(txId)) !== undefined;
+    return new BlockExecution({
+      genesis: this.genesis,
+      committee: this.committeeAt(height),
+      height,
+      timeMs,
+      state: this.#state,
+      isIncluded,
+    });
+  }
+}
+
+function tipOf({ height, blockHash, stateRoot, certificate }: StoredTip, header: Header | null, genesis: Genesis): Tip {
+  return { height, blockHash, timeMs: header?.timeMs ?? genesis.timeMs, stateRoot, header, certificate };
+}

@@ -1,0 +1,136 @@
+import { ContainerType, ListCompositeType, UnionType, type ValueOf } from '@chainsafe/ssz';
+import { fromUtf8, type Hash, utf8 } from '@nacre/base';
+import {
+  CERTIFICATE_BYTES_MAX,
+  type Certificate,
+  CertificateType,
+  type Codec,
+  certificateFromWire,
+  certificateToWire,
+  convertedCodec,
+  FORMAT_VERSION,
+  HashType,
+  Uint53Type,
+  VersionType,
+} from '@nacre/consensus';
+import { INCLUSION_PROOF_MAX, STATE_PROOF_SIBLINGS_MAX } from '@nacre/crypto';
+import { HEADER_BYTES_MAX, type Header, HeaderType, headerFromWire, headerToWire } from './header.ts';
+import { RECORD_BYTES_MAX, RecordType, recordFromWire, recordToWire, type ServiceRecord } from './record.ts';
+import { KeyType, NameType } from './wire.ts';
+
+/** The record stands in its service's log. */
+interface IncludedClaim {
+  readonly kind: 'included';
+  readonly record: ServiceRecord;
+  readonly recordCount: number;
+  readonly logRoot: Hash;
+  /** From the leaf up. RFC 6962, section 2.1.1. */
+  readonly inclusion: readonly Hash[];
+  /** Of the log's entry in the state, from the root down. */
+  readonly siblings: readonly Hash[];
+}
+
+/** The record is the latest under its key. */
+interface LatestClaim {
+  readonly kind: 'latest';
+  readonly record: ServiceRecord;
+  readonly siblings: readonly Hash[];
+}
+
+/** No record has the key. */
+interface AbsentClaim {
+  readonly kind: 'absent';
+  readonly service: string;
+  readonly key: string;
+  readonly siblings: readonly Hash[];
+  /** The only entry of the subtree where the key would stand, or null if it is empty. */
+  readonly other: { readonly key: Hash; readonly valueHash: Hash } | null;
+}
+
+export type ProofClaim = IncludedClaim | LatestClaim | AbsentClaim;
+
+/** A claim about the state after a block, and the block with as few commits as decide it. */
+export interface Proof {
+  readonly claim: ProofClaim;
+  readonly header: Header;
+  readonly certificate: Certificate;
+}
+
+const SiblingsType = new ListCompositeType(HashType, STATE_PROOF_SIBLINGS_MAX);
+const IncludedType = new ContainerType({
+  record: RecordType,
+  recordCount: Uint53Type,
+  logRoot: HashType,
+  inclusion: new ListCompositeType(HashType, INCLUSION_PROOF_MAX),
+  siblings: SiblingsType,
+});
+const LatestType = new ContainerType({ record: RecordType, siblings: SiblingsType });
+const AbsentType = new ContainerType({
+  service: NameType,
+  key: KeyType,
+  siblings: SiblingsType,
+  other: new ListCompositeType(new ContainerType({ key: HashType, valueHash: HashType }), 1),
+});
+const ClaimType = new UnionType([IncludedType, LatestType, AbsentType]);
+const ProofType = new ContainerType({ version: VersionType, claim: ClaimType, header: HeaderType, certificate: CertificateType });
+
+type WireClaim = ValueOf<typeof ClaimType>;
+
+const SELECTOR = { included: 0, latest: 1, absent: 2 } as const;
+
+/** Above the longest encoding of a proof in bytes. */
+export const PROOF_BYTES_MAX =
+  RECORD_BYTES_MAX + HEADER_BYTES_MAX + CERTIFICATE_BYTES_MAX + (INCLUSION_PROOF_MAX + STATE_PROOF_SIBLINGS_MAX) * 32 + 2048;
+
+/** The one binary form of a proof. */
+export const proofCodec: Codec<Proof> = convertedCodec(ProofType, {
+  name: 'proof',
+  bytesMax: PROOF_BYTES_MAX,
+  toWire: ({ claim, header, certificate }) => ({
+    version: FORMAT_VERSION,
+    claim: claimToWire(claim),
+    header: headerToWire(header),
+    certificate: certificateToWire(certificate),
+  }),
+  fromWire: (wire) => ({
+    claim: claimFromWire(wire.claim),
+    header: headerFromWire(wire.header),
+    certificate: certificateFromWire(wire.certificate),
+  }),
+});
+
+function claimToWire(claim: ProofClaim): WireClaim {
+  const selector = SELECTOR[claim.kind];
+  const siblings = [...claim.siblings];
+  switch (claim.kind) {
+    case 'included': {
+      const { recordCount, logRoot } = claim;
+      const record = recordToWire(claim.record);
+      const value: ValueOf<typeof IncludedType> = { record, recordCount, logRoot, inclusion: [...claim.inclusion], siblings };
+      return { selector, value };
+    }
+    case 'latest':
+      return { selector, value: { record: recordToWire(claim.record), siblings } };
+    case 'absent': {
+      const { service, key, other } = claim;
+      return { selector, value: { service: utf8(service), key: utf8(key), siblings, other: other === null ? [] : [other] } };
+    }
+  }
+}
+
+/** @throws {RangeError} where a text is not UTF-8, which a strict codec refuses */
+function claimFromWire({ selector, value }: WireClaim): ProofClaim {
+  if (selector === SELECTOR.included) {
+    const { record, ...rest } = value as ValueOf<typeof IncludedType>;
+    return { kind: 'included', record: recordFromWire(record), ...rest };
+  }
+  if (selector === SELECTOR.latest) {
+    const { record, siblings } = value as ValueOf<typeof LatestType>;
+    return { kind: 'latest', record: recordFromWire(record), siblings };
+  }
+  const absent = value as ValueOf<typeof AbsentType>;
+  const service = fromUtf8(absent.service);
+  const key = fromUtf8(absent.key);
+  if (service === undefined || key === undefined) throw new RangeError('not UTF-8');
+  return { kind: 'absent', service, key, siblings: absent.siblings, other: absent.other[0] ?? null };
+}

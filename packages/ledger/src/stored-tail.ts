@@ -1,0 +1,113 @@
+import { bytesEqual, type Hash, NacreError, type Store, type Verifier } from '@nacre/base';
+import { type Committee, verifyCertificate } from '@nacre/consensus';
+import { logRootAt, proveKey, type TileReader } from '@nacre/crypto';
+import type { Block } from './block.ts';
+import type { BlockStore } from './block-store.ts';
+import { CommittedState } from './committed-state.ts';
+import { LedgerError } from './errors.ts';
+import type { Genesis } from './genesis.ts';
+import { historyTileKey, tipKey } from './keys.ts';
+import { readState } from './overlay.ts';
+import { PARTICIPATION, RECORD_LOG, type StateKind, stateValueHash } from './state-kinds.ts';
+import { type StoredTip, storedTipCodec } from './tip.ts';
+
+export interface Tail {
+  readonly genesis: Genesis;
+  readonly store: Store;
+  readonly blocks: BlockStore;
+  readonly verifier: Verifier;
+  readonly committeeAt: (height: number) => Committee;
+}
+
+/** @returns the stored tip, or undefined if the store is new */
+export function readTip(store: Store): StoredTip | undefined {
+  const bytes = store.get(tipKey());
+  if (bytes === undefined) return undefined;
+  const decoded = storedTipCodec.decode(bytes);
+  if (!decoded.ok) throw LedgerError.damaged('the tip does not decode', { fields: { refusal: decoded.error } });
+  return decoded.value;
+}
+
+export function historyTiles(store: Store): TileReader {
+  return (level, index) => store.get(historyTileKey(level, index));
+}
+
+/**
+ * Checks that what the store says last fits together: block, bodies, certificate, state root, history, and the record logs that the last block
+ * touched. The rest was checked when it was written; a background scrub rereads it.
+ *
+ * @throws {LedgerError} codes `LEDGER_DAMAGED`, `LEDGER_FOREIGN`
+ */
+export async function verifyTail(tip: StoredTip, tail: Tail): Promise<Block | null> {
+  const { genesis, blocks, store } = tail;
+  try {
+    const block = tip.height === 0 ? null : tipBlock(tip, blocks);
+    const network = block === null ? tip.blockHash : block.header.genesisHash;
+    if (!bytesEqual(network, genesis.hash)) throw LedgerError.foreign(genesis.hash);
+    const state = new CommittedState(store, tip.stateRoot);
+    checkValue(state, PARTICIPATION, null);
+    if (block === null) return null;
+    require(bytesEqual(block.header.stateRoot, tip.stateRoot), 'the state is not that of the last block');
+    checkHistory(tip, block, store);
+    for (const service of servicesOf(block, blocks)) checkLog(state, service);
+    await checkTipCertificate(tip, tail);
+    return block;
+  } catch (cause) {
+    if (cause instanceof LedgerError || !(cause instanceof NacreError)) throw cause;
+    throw LedgerError.damaged(cause.message, { cause, fields: cause.fields });
+  }
+}
+
+function tipBlock(tip: StoredTip, blocks: BlockStore): Block {
+  const block = blocks.at(tip.height);
+  if (block === undefined || !bytesEqual(block.hash, tip.blockHash) || block.header.height !== tip.height) {
+    throw LedgerError.damaged('the last block is missing or is another one', { fields: { height: tip.height } });
+  }
+  return block;
+}
+
+function checkHistory(tip: StoredTip, block: Block, store: Store): void {
+  const readTile = historyTiles(store);
+  require(bytesEqual(logRootAt({ size: tip.height - 1, readTile }), block.header.historyRoot), 'the history is not that of the last block');
+  require(bytesEqual(logRootAt({ size: tip.height, readTile }), tip.historyRoot), 'the history does not end in the last block');
+}
+
+/** Services that got records in the block; a failed transaction's are checked for nothing. */
+function servicesOf(block: Block, blocks: BlockStore): Set<string> {
+  const services = new Set<string>();
+  for (const bodyHash of block.bodyHashes) {
+    for (const operation of blocks.transaction(bodyHash).contents.operations) {
+      if (operation.kind === 'record.append') services.add(operation.service);
+    }
+  }
+  return services;
+}
+
+function checkLog(state: CommittedState, service: string): void {
+  const log = readState(state.read, RECORD_LOG, service);
+  if (log === undefined) return;
+  checkValue(state, RECORD_LOG, service);
+  const root = logRootAt({ size: log.recordCount, readTile: state.logTiles(service) });
+  require(bytesEqual(root, log.logRoot), `the records of ${service} are not those of its log`);
+}
+
+/** Whether the value stored for an entry is the one in the tree, whose path is checked on the way. */
+function checkValue<Identity, Value>(state: CommittedState, kind: StateKind<Identity, Value>, identity: Identity): void {
+  const stateKey: Hash = kind.stateKey(identity);
+  const bytes = state.read(stateKey);
+  const { terminal } = proveKey(state.pages, state.root, stateKey);
+  const held = terminal.kind === 'leaf' && bytesEqual(terminal.key, stateKey) ? terminal.valueHash : undefined;
+  const fits = bytes !== undefined && held !== undefined && bytesEqual(stateValueHash(bytes), held);
+  require(fits, 'a state value is not the one in the tree');
+}
+
+async function checkTipCertificate({ height, blockHash, certificate }: StoredTip, { genesis, verifier, committeeAt }: Tail): Promise<void> {
+  if (certificate === null) return;
+  require(certificate.height === height && bytesEqual(certificate.blockHash, blockHash), 'the certificate is not for the last block');
+  const verified = await verifyCertificate({ committee: committeeAt(height), context: genesis.context, certificate, verifier });
+  require(verified.ok, 'the certificate of the last block does not hold');
+}
+
+function require(condition: boolean, otherwise: string): void {
+  if (!condition) throw LedgerError.damaged(otherwise);
+}
