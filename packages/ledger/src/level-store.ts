@@ -25,6 +25,8 @@ export interface LevelStoreOptions {
 /** Where the store says what it is. */
 const FORMAT_KEY = utf8('\0format');
 const CHECKSUM_BYTES = 4;
+/** How LevelDB, as an I/O error, reports a table that was cut short or removed. */
+const LOST_TABLE = /\.(ldb|sst): (Invalid argument|No such file or directory)$/;
 const REFETCH_HINT = 'Move the store away and start again: the node fetches the chain from its peers. Keep the key and the vote journal.';
 
 type Database = ClassicLevel<Uint8Array, Uint8Array>;
@@ -209,6 +211,7 @@ function errnoOf(error: unknown): string | undefined {
 function storeError(error: unknown, path: string): StoreError {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const reason = cause instanceof Error ? cause.message : String(cause);
+  if (LOST_TABLE.test(reason)) return damaged(path, reason, {}, cause);
   switch (errnoOf(cause)) {
     case 'LEVEL_LOCKED':
       return new StoreError('STORE_LOCKED', `another process has the store in ${path} open`, {

@@ -1,0 +1,306 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compareBytes, type StoreOperation, utf8 } from '@nacre/base';
+import { ClassicLevel } from 'classic-level';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { LevelStore } from '../src/level.ts';
+import { MemoryStore } from './support/memory-store.ts';
+import { flipped } from './support/vote-journal-home.ts';
+
+const OPTIONS = { formatVersion: 2, genesisHash: new Uint8Array(32).fill(9) };
+const EVERYTHING = { gte: utf8('\x01'), lt: Uint8Array.of(0xff), limit: 1_000 };
+
+let path: string;
+
+beforeEach(async () => {
+  path = join(await mkdtemp(join(tmpdir(), 'nacre-store-')), 'store');
+});
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(join(path, '..'), { recursive: true });
+});
+
+function put(key: string, value: string | Uint8Array): StoreOperation {
+  return { type: 'put', key: utf8(key), value: typeof value === 'string' ? utf8(value) : value };
+}
+
+async function stored(...operations: readonly StoreOperation[]): Promise<void> {
+  const store = await LevelStore.open(path, OPTIONS);
+  await store.write(operations, { sync: true });
+  await store.close();
+}
+
+/** Past the store, straight into LevelDB. */
+async function inLevel<Value>(use: (database: ClassicLevel<Uint8Array, Uint8Array>) => Promise<Value>): Promise<Value> {
+  const database = new ClassicLevel<Uint8Array, Uint8Array>(path, { keyEncoding: 'view', valueEncoding: 'view' });
+  await database.open();
+  try {
+    return await use(database);
+  } finally {
+    await database.close();
+  }
+}
+
+describe('values', () => {
+  test('are there again after a restart', async () => {
+    await stored(put('a', '1'), put('b', ''));
+    const store = await LevelStore.open(path, OPTIONS);
+    expect(store.get(utf8('a'))).toEqual(utf8('1'));
+    expect(store.get(utf8('b'))).toEqual(new Uint8Array(0));
+    expect(store.get(utf8('c'))).toBeUndefined();
+    await store.close();
+  });
+
+  test('are plain byte arrays, whose slices are copies', async () => {
+    await stored(put('a', '123'));
+    const store = await LevelStore.open(path, OPTIONS);
+    const [entry] = await store.scan(EVERYTHING);
+    for (const bytes of [store.get(utf8('a')), entry?.value, entry?.key]) expect(bytes?.constructor).toBe(Uint8Array);
+    await store.close();
+  });
+
+  test('behave as a sorted map does', async () => {
+    const key = fc.uint8Array({ minLength: 1, maxLength: 3 }).map((bytes) => Uint8Array.of(1, ...bytes));
+    const operation: fc.Arbitrary<StoreOperation> = fc.oneof(
+      fc.record({ type: fc.constant('put' as const), key, value: fc.uint8Array({ maxLength: 8 }) }),
+      fc.record({ type: fc.constant('delete' as const), key }),
+    );
+    const range = fc
+      .record({ from: key, to: key, reverse: fc.boolean(), limit: fc.integer({ min: 1, max: 5 }) })
+      .map(({ from, to, ...rest }) => (compareBytes(from, to) < 0 ? { gte: from, lt: to, ...rest } : { gte: to, lt: from, ...rest }));
+    const store = await LevelStore.open(path, OPTIONS);
+    const oracle = new MemoryStore();
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { maxLength: 20 }), range, key, async (operations, range, key) => {
+        for (const target of [store, oracle]) await target.write(operations, { sync: false });
+        expect(await store.scan(range)).toEqual(await oracle.scan(range));
+        expect(store.get(key)).toEqual(oracle.get(key));
+      }),
+    );
+    await store.close();
+  });
+});
+
+describe('writes', () => {
+  // @mutation packages/ledger/src/level-store.ts
+  // - await this.#database.batch(batch, { sync });
+  // + await this.#database.batch(batch, {});
+  test('are one batch, synced exactly when asked', async () => {
+    const store = await LevelStore.open(path, OPTIONS);
+    const batch = vi.spyOn(ClassicLevel.prototype, 'batch');
+    await store.write([put('a', '1'), { type: 'delete', key: utf8('b') }], { sync: true });
+    await store.write([put('a', '2')], { sync: false });
+    expect(batch.mock.calls).toMatchObject([
+      [[{ type: 'put' }, { type: 'del' }], { sync: true }],
+      [[{ type: 'put' }], { sync: false }],
+    ]);
+    await store.close();
+  });
+
+  // @mutation packages/ledger/src/level-store.ts
+  // - batch.push(batchOperation({ type: 'put', key: FORMAT_KEY, value: this.#format }));
+  // +
+  test('of nothing make what was written before durable too', async () => {
+    const store = await LevelStore.open(path, OPTIONS);
+    const batch = vi.spyOn(ClassicLevel.prototype, 'batch');
+    await store.write([], { sync: false });
+    expect(batch).not.toHaveBeenCalled();
+    await store.write([], { sync: true });
+    expect(batch).toHaveBeenCalledWith([expect.anything()], { sync: true });
+    await store.close();
+  });
+
+  // @mutation packages/ledger/src/level-store.ts
+  // - if (failure.code !== 'STORE_CLOSED') this.#failure = failure;
+  // +
+  test('stop after one has failed, because LevelDB would append behind a torn record', async () => {
+    const store = await LevelStore.open(path, OPTIONS);
+    vi.spyOn(ClassicLevel.prototype, 'batch').mockRejectedValueOnce(new Error('IO error: no space left on device'));
+    const failed = { code: 'STORE_FAILED', fields: { path, reason: 'IO error: no space left on device' }, hint: expect.any(String) };
+    await expect(store.write([put('a', '1')], { sync: true })).rejects.toMatchObject(failed);
+    await expect(store.write([put('a', '2')], { sync: true })).rejects.toMatchObject(failed);
+    expect(store.get(utf8('a'))).toBeUndefined();
+    await store.close();
+  });
+
+  test('and reads after close are typed errors', async () => {
+    const store = await LevelStore.open(path, OPTIONS);
+    await store.close();
+    const closed = { name: 'StoreError', code: 'STORE_CLOSED' };
+    await expect(store.write([put('a', '1')], { sync: true })).rejects.toMatchObject(closed);
+    await expect(store.scan(EVERYTHING)).rejects.toMatchObject(closed);
+    expect(() => store.get(utf8('a'))).toThrow(expect.objectContaining(closed));
+  });
+});
+
+describe('a store that this node cannot use', () => {
+  test('is held by another process', async () => {
+    const script = `
+      const { ClassicLevel } = require('classic-level');
+      new ClassicLevel(process.argv[1]).open().then(() => { console.log('open'); setInterval(() => {}, 1000); });`;
+    const holder: ChildProcess = spawn(process.execPath, ['-e', script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await new Promise((resolve) => holder.stdout?.once('data', resolve));
+    const locked = { code: 'STORE_LOCKED', fields: { path, lock: join(path, 'LOCK') }, hint: expect.any(String) };
+    await expect(LevelStore.open(path, OPTIONS)).rejects.toMatchObject(locked);
+    holder.kill('SIGKILL');
+    await new Promise((resolve) => holder.once('exit', resolve));
+    await inLevel(async () => {});
+  });
+
+  test('is held by this process', async () => {
+    const store = await LevelStore.open(path, OPTIONS);
+    await expect(LevelStore.open(path, OPTIONS)).rejects.toMatchObject({ code: 'STORE_LOCKED' });
+    await store.close();
+  });
+
+  // @mutation packages/ledger/src/level-store.ts
+  // - if (!bytesEqual(found, genesisHash)) {
+  // + if (found.length === 0) {
+  test('belongs to another network', async () => {
+    await stored();
+    await expect(LevelStore.open(path, { ...OPTIONS, genesisHash: new Uint8Array(32) })).rejects.toMatchObject({
+      code: 'STORE_FOREIGN',
+      fields: { path, genesisHash: '00'.repeat(32), found: '09'.repeat(32) },
+      hint: expect.any(String),
+    });
+    await (await LevelStore.open(path, OPTIONS)).close();
+  });
+
+  // @mutation packages/ledger/src/level-store.ts
+  // - if (version > formatVersion) {
+  // + if (version > formatVersion + 1) {
+  test('was written by a newer program, which a later layout of the record does not hide', async () => {
+    await stored();
+    await expect(LevelStore.open(path, { ...OPTIONS, formatVersion: 1 })).rejects.toMatchObject({
+      code: 'STORE_NEWER',
+      fields: { path, version: 2, formatVersion: 1 },
+      hint: expect.any(String),
+    });
+    const store = await LevelStore.open(path, OPTIONS);
+    await store.write([put('\0format', Uint8Array.of(0, 0, 0, 3, 1, 2, 3))], { sync: true });
+    await store.close();
+    await expect(LevelStore.open(path, OPTIONS)).rejects.toMatchObject({ code: 'STORE_NEWER' });
+  });
+
+  test.each([
+    ['older than any', Uint8Array.of(0, 0, 0, 0, ...OPTIONS.genesisHash)],
+    ['too short', Uint8Array.of(0, 0, 0, 2, 1)],
+    ['empty', new Uint8Array(0)],
+  ])('has a format record that is %s', async (_, record) => {
+    await stored(put('\0format', record));
+    await expect(LevelStore.open(path, OPTIONS)).rejects.toMatchObject({ code: 'STORE_DAMAGED', hint: expect.any(String) });
+  });
+
+  // @mutation packages/ledger/src/level-store.ts
+  // - if (any !== undefined) throw damaged(this.#path, 'it holds values but does not say of which network', {});
+  // +
+  test('holds values but has lost its format record', async () => {
+    await stored(put('a', '1'));
+    await inLevel((database) => database.del(utf8('\0format')));
+    await expect(LevelStore.open(path, OPTIONS)).rejects.toMatchObject({ code: 'STORE_DAMAGED' });
+  });
+
+  test('is not LevelDB', async () => {
+    await mkdir(path);
+    await writeFile(join(path, 'CURRENT'), 'nonsense');
+    await expect(LevelStore.open(path, OPTIONS)).rejects.toMatchObject({ code: 'STORE_DAMAGED' });
+  });
+
+  // @mutation packages/ledger/src/level-store.ts
+  // - if (!names.includes('CURRENT') && names.some((name) => /^\d+\.(ldb|log|sst)$/.test(name))) {
+  // + if (names.length < 0) {
+  test('has lost its CURRENT file: LevelDB would start anew and delete the tables', async () => {
+    await stored(put('a', '1'));
+    await inLevel(async () => {});
+    const current = await readFile(join(path, 'CURRENT'));
+    await rm(join(path, 'CURRENT'));
+    await expect(LevelStore.open(path, OPTIONS)).rejects.toMatchObject({ code: 'STORE_DAMAGED' });
+    await writeFile(join(path, 'CURRENT'), current);
+    const store = await LevelStore.open(path, OPTIONS);
+    expect(store.get(utf8('a'))).toEqual(utf8('1'));
+    await store.close();
+  });
+
+  test('stands where a file is', async () => {
+    await writeFile(path, '');
+    await expect(LevelStore.open(path, OPTIONS)).rejects.toMatchObject({ code: 'STORE_FAILED', hint: expect.any(String) });
+  });
+});
+
+describe('damage on the disk', () => {
+  // @mutation packages/ledger/src/level-store.ts
+  // - if (length < 0 || checksumOf(key, value) !== new DataView(stored.buffer, stored.byteOffset).getUint32(length)) {
+  // + if (length < 0) {
+  test('is never handed out as a value', async () => {
+    const value = Uint8Array.from({ length: 300 }, (_, index) => (index * 97) % 251);
+    await stored(put('a', value));
+    // Opening moves the log into a table, whose blocks nobody compares with their checksums.
+    await inLevel(async () => {});
+    const table = join(path, (await readdir(path)).find((name) => name.endsWith('.ldb')) as string);
+    const bytes = await readFile(table);
+    const at = bytes.indexOf(value.subarray(100, 200));
+    expect(at).toBeGreaterThan(0);
+    await copyFile(table, `${table}.good`);
+    await writeFile(table, flipped(bytes, at, 4));
+    const store = await LevelStore.open(path, OPTIONS);
+    const damaged = expect.objectContaining({ code: 'STORE_DAMAGED', fields: { path, key: '61' }, hint: expect.any(String) });
+    expect(() => store.get(utf8('a'))).toThrow(damaged);
+    await expect(store.scan(EVERYTHING)).rejects.toEqual(damaged);
+    await store.close();
+  });
+
+  // @mutation packages/ledger/src/level-store.ts
+  // - return crc32(value, crc32(key));
+  // + return crc32(value);
+  test('shows when a value stands under another key', async () => {
+    await stored(put('a', '1'));
+    await inLevel(async (database) => database.put(utf8('b'), (await database.get(utf8('a'))) as Uint8Array));
+    const store = await LevelStore.open(path, OPTIONS);
+    expect(() => store.get(utf8('b'))).toThrow(expect.objectContaining({ code: 'STORE_DAMAGED' }));
+    await store.close();
+  });
+
+  test('shows when a value is shorter than its checksum', async () => {
+    await stored();
+    await inLevel((database) => database.put(utf8('a'), Uint8Array.of(1, 2, 3)));
+    const store = await LevelStore.open(path, OPTIONS);
+    expect(() => store.get(utf8('a'))).toThrow(expect.objectContaining({ code: 'STORE_DAMAGED' }));
+    await store.close();
+  });
+
+  test('of the list of tables is found when the store is opened', async () => {
+    await stored(put('a', '1'));
+    const manifest = (await readdir(path)).find((name) => name.startsWith('MANIFEST')) as string;
+    await writeFile(join(path, manifest), 'nonsense');
+    await expect(LevelStore.open(path, OPTIONS)).rejects.toMatchObject({ code: 'STORE_DAMAGED', fields: { path } });
+  });
+
+  const LOST_TABLES = [
+    ['overwritten', 'x'.repeat(300)],
+    ['cut short', 'x'],
+    ['missing', null],
+  ] as const;
+
+  // @mutation packages/ledger/src/level-store.ts
+  // - if (LOST_TABLE.test(reason)) return damaged(path, reason, {}, cause);
+  // +
+  test.each(LOST_TABLES)('of a whole table, %s, is found when the store is opened or read', async (_, content) => {
+    await stored(put('a', '1'));
+    await inLevel(async () => {});
+    const table = join(path, (await readdir(path)).find((name) => name.endsWith('.ldb')) as string);
+    await (content === null ? rm(table) : writeFile(table, content));
+    const readBack = async (): Promise<void> => {
+      const store = await LevelStore.open(path, OPTIONS);
+      try {
+        store.get(utf8('a'));
+      } finally {
+        await store.close();
+      }
+    };
+    await expect(readBack()).rejects.toMatchObject({ code: 'STORE_DAMAGED', fields: { path } });
+  });
+});
