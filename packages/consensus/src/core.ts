@@ -15,6 +15,9 @@ import { type ReceivedProposal, type Round, Rounds } from './rounds.ts';
 import { sameChoice, type Vote, type VoteKind } from './vote.ts';
 import type { VoteSet } from './vote-set.ts';
 
+/** Rules that one event can set off: all of one round, a jump, and all of the next one. */
+const RULES_PER_STEP_MAX = 16;
+
 /**
  * One height of consensus for one validator or observer: Algorithm 1 of "The latest gossip on BFT consensus"
  * (arXiv:1807.04938), by weight, as a pure state machine. Lines of that algorithm are named where they are.
@@ -81,8 +84,8 @@ export class Core {
       return;
     }
     this.#receive(event);
-    while (!this.#decided && !this.#halted && this.#applyRule()) {
-      // Each rule acts once per round and step, and rounds only grow, so this ends.
+    for (let acted = 0; !this.#decided && !this.#halted && this.#applyRule(); acted++) {
+      assert(acted < RULES_PER_STEP_MAX, 'each rule acts once per round and step, and one event makes us jump at most once');
     }
     this.#announceMissing();
   }
@@ -316,7 +319,7 @@ export class Core {
     const { current } = this.#rounds;
     if (this.#step === 'propose' || current.done.prepareQuorum) return false;
     const quorum = current.prepares.blockQuorum;
-    if (quorum === undefined || quorum.blockHash === null || this.#blocks.of(quorum.blockHash) !== true) return false;
+    if (quorum === undefined || this.#blocks.of(quorum.blockHash) !== true) return false;
     current.done.prepareQuorum = true;
     const valid = { validRound: current.number, validHash: quorum.blockHash, prepares: heaviestQuorum(this.#committee, quorum.votes) };
     if (this.#step === 'prepare') {
@@ -355,7 +358,7 @@ export class Core {
 
   #settleBy(commits: VoteSet): void {
     const quorum = commits.blockQuorum;
-    if (quorum === undefined || quorum.blockHash === null) return;
+    if (quorum === undefined) return;
     // Further commits for a block that waits to be fetched make no new certificate; the collector of commits keeps them.
     if (this.#certificate === null || !bytesEqual(this.#certificate.blockHash, quorum.blockHash))
       this.#settle(certificateFrom(quorum.votes));

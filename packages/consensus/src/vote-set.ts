@@ -31,6 +31,8 @@ export class Tally {
   }
 }
 
+export type BlockTally = Tally & { readonly blockHash: Hash };
+
 /** The votes of one kind in one round: the first one of each validator. */
 export class VoteSet {
   readonly #committee: Committee;
@@ -68,8 +70,8 @@ export class VoteSet {
   }
 
   /** The block that a quorum voted for. */
-  get blockQuorum(): Tally | undefined {
-    return this.#tallies.find((tally) => tally.blockHash !== null && tally.isQuorum);
+  get blockQuorum(): BlockTally | undefined {
+    return this.#tallies.find((tally): tally is BlockTally => tally.blockHash !== null && tally.isQuorum);
   }
 
   /** Whether a quorum voted for no block. */
