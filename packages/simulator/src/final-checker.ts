@@ -1,17 +1,17 @@
 import { toHex } from '@nacre/base';
 import type { SubmissionStatus } from '@nacre/replica';
 import type { ChainChecker } from './chain-checker.ts';
-import type { ClientHistory } from './client-history.ts';
+import type { ClientCall, ClientHistory } from './client-history.ts';
 import type { ClusterReplica } from './cluster-replica.ts';
 import type { Report } from './violation.ts';
 
 /** Records asked for at once. */
 const RECORDS_PAGE = 100;
-/** A replica that lives and has not answered a call for so long has lost it, in virtual ms. */
-const ANSWER_MS_MAX = 30_000;
-
 export interface FinalState {
+  /** In the order of the nodes, each of the process that runs now. */
   readonly replicas: readonly ClusterReplica[];
+  /** Which of its processes a node runs now. */
+  readonly generations: readonly number[];
   readonly chain: ChainChecker;
   readonly history: ClientHistory;
   /** Services whose records are compared. */
@@ -20,19 +20,20 @@ export interface FinalState {
 
 const isFinal = ({ status }: SubmissionStatus): boolean => status === 'committed' || status === 'failed' || status === 'expired';
 
-/** Whether every acknowledged transaction is final where it was acknowledged, and every replica is at one block. */
-export function isSettled({ replicas, history }: Pick<FinalState, 'replicas' | 'history'>): boolean {
+/** Whether every call is answered, every acknowledged transaction is final where it was acknowledged, and every replica is at one block. */
+export function isSettled(state: FinalState): boolean {
+  const { replicas, history } = state;
+  if (openCalls(state).length > 0) return false;
   const first = replicas[0]?.ledger.tip;
   if (first === undefined || replicas.some(({ ledger }) => toHex(ledger.tip.blockHash) !== toHex(first.blockHash))) return false;
   return history.acknowledgements.every(({ node, id }) => isFinal((replicas[node] as ClusterReplica).transactionStatus(id)));
 }
 
-/** What is not settled yet, for the report of a run that did not get there. */
-export function describeUnsettled({ replicas, history }: Pick<FinalState, 'replicas' | 'history'>): string {
-  const tips = replicas.map(({ ledger }, node) => `${node} at ${ledger.tip.height} ${toHex(ledger.tip.blockHash).slice(0, 8)}`).join(', ');
-  const open = history.acknowledgements.filter(({ node, id }) => !isFinal((replicas[node] as ClusterReplica).transactionStatus(id)));
-  const names = open.slice(0, 3).map(({ node, txId }) => `${txId.slice(0, 16)} at node ${node}`);
-  return `${tips}; ${open.length} acknowledged transactions are not final${names.length > 0 ? `: ${names.join(', ')}` : ''}`;
+/** Says why a run did not settle in time. */
+export function checkSettled(state: FinalState, report: Report): void {
+  const [call] = openCalls(state);
+  if (call === undefined) report('PROGRESS', describeUnsettled(state));
+  else report('UNANSWERED', `node ${call.node} has not answered the submission of ${call.txId} at ${Math.round(call.sentAtMs)} ms`);
 }
 
 /** Compares what the replicas tell with one another, with the chain, and with what clients were told. */
@@ -42,17 +43,17 @@ export async function checkFinalState(state: FinalState, report: Report): Promis
   await checkRecords(state, report);
 }
 
-/** Calls that a process which still lives has not answered. */
-export function checkCalls(
-  history: ClientHistory,
-  now: { readonly nowMs: number; generationOf(node: number): number | null },
-  report: Report,
-): void {
-  for (const { answer, node, generation, sentAtMs, txId } of history.calls) {
-    if (answer === null && now.generationOf(node) === generation && now.nowMs - sentAtMs > ANSWER_MS_MAX) {
-      report('UNANSWERED', `node ${node} has not answered the submission of ${txId} of ${Math.round(sentAtMs)} ms`);
-    }
-  }
+/** Calls without an answer to processes that still run. */
+function openCalls({ history, generations }: FinalState): ClientCall[] {
+  return history.calls.filter(({ answer, node, generation }) => answer === null && generations[node] === generation);
+}
+
+/** What is not settled yet, for the report of a run that did not get there. */
+function describeUnsettled({ replicas, history }: FinalState): string {
+  const tips = replicas.map(({ ledger }, node) => `${node} at ${ledger.tip.height} ${toHex(ledger.tip.blockHash).slice(0, 8)}`).join(', ');
+  const open = history.acknowledgements.filter(({ node, id }) => !isFinal((replicas[node] as ClusterReplica).transactionStatus(id)));
+  const names = open.slice(0, 3).map(({ node, txId }) => `${txId.slice(0, 16)} at node ${node}`);
+  return `${tips}; ${open.length} acknowledged transactions are not final${names.length > 0 ? `: ${names.join(', ')}` : ''}`;
 }
 
 /** Nothing that a client was promised is lost: where it was acknowledged, each transaction has an end. */

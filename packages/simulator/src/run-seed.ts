@@ -7,7 +7,7 @@ import { Cluster } from './cluster.ts';
 import { type ClusterReplica, type OpenReplica, openReplica } from './cluster-replica.ts';
 import { FaultInjector } from './fault-injector.ts';
 import { type FaultCounts, FaultTally } from './fault-tally.ts';
-import { checkCalls, checkFinalState, describeUnsettled, isSettled } from './final-checker.ts';
+import { checkFinalState, checkSettled, type FinalState, isSettled } from './final-checker.ts';
 import { SeededRandom } from './random.ts';
 import type { Scenario } from './scenario.ts';
 import { Scheduler } from './scheduler.ts';
@@ -174,17 +174,23 @@ class SeedRun {
       const down = this.#cluster.nodes.filter(({ replica }) => replica === null).map(({ index }) => index);
       return this.#report('PROGRESS', `nodes ${down.join(', ')} have not opened their disks`);
     }
-    if (!this.#settled) this.#report('PROGRESS', `not settled ${PROGRESS_MS_MAX} ms after the faults: ${describeUnsettled(state)}`);
-    const now = { nowMs: this.#scheduler.nowMs, generationOf: (node: number) => this.#cluster.nodes[node]?.generation ?? null };
-    checkCalls(this.#history, now, this.#report);
-    if (this.#failed) return;
+    if (!this.#settled) return checkSettled(state, this.#report);
     if (!(await this.#finish(checkFinalState(state, this.#report), 'comparing records'))) return;
     await this.#finish(Promise.all(this.#cluster.nodes.map((node) => node.stop())), 'stopping');
   }
 
-  #finalState(): Parameters<typeof checkFinalState>[0] | null {
-    if (this.#cluster.nodes.some(({ replica }) => replica === null)) return null;
-    return { replicas: this.#cluster.replicas(), chain: this.#chain, history: this.#history, services: this.#workload.services };
+  /** Null while a node has not opened its disk. */
+  #finalState(): FinalState | null {
+    const { nodes } = this.#cluster;
+    if (nodes.some(({ replica }) => replica === null)) return null;
+    const generations = nodes.map(({ generation }) => generation as number);
+    return {
+      replicas: this.#cluster.replicas(),
+      generations,
+      chain: this.#chain,
+      history: this.#history,
+      services: this.#workload.services,
+    };
   }
 
   #opened(node: SimNode, replica: ClusterReplica): void {
