@@ -1,0 +1,291 @@
+import {
+  assert,
+  concatBytes,
+  fail,
+  HASH_BYTES,
+  type Hash,
+  ok,
+  type Refusal,
+  type Result,
+  type Store,
+  type StoreOperation,
+  toHex,
+} from '@nacre/base';
+import { bodyKey, bodyOperation, expiredKey, type Ledger, pendingKey, pendingRange, type Transaction } from '@nacre/ledger';
+import type { ReplicaConfiguration } from './configuration.ts';
+
+/** Entries read per step while the pending transactions are read back after a start. */
+const RESTORE_PAGE = 256;
+/** Last byte of a stored pending entry: whether a client was promised the transaction by this node. */
+const HEARD = 0;
+const ACKNOWLEDGED = 1;
+
+interface Pending {
+  readonly transaction: Transaction;
+  /** A client was told that we have it: we keep offering it to the network until it is final. */
+  acknowledged: boolean;
+  /** Synced, or being synced by the write behind this promise; null for what only a peer told us. */
+  durable: Promise<void> | null;
+  sentAtMs: number;
+}
+
+interface QueuedWrite {
+  readonly operations: readonly StoreOperation[];
+  readonly sync: boolean;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+interface Dependencies {
+  readonly ledger: Ledger;
+  readonly store: Store;
+}
+
+type Bounds = Pick<ReplicaConfiguration, 'pendingCountMax' | 'pendingBytesMax' | 'accountShareDivisor'>;
+
+/**
+ * The transactions that wait for a block: bounded, fair between accounts, and durable for those that a client was told
+ * are admitted. Holds only transactions whose signature was verified.
+ */
+export class Mempool {
+  readonly #ledger: Ledger;
+  readonly #store: Store;
+  readonly #bounds: Bounds;
+  readonly #byId = new Map<string, Pending>();
+  readonly #byBody = new Map<string, Pending>();
+  /** Queues in order of arrival, one per account; an account without pending transactions has none. */
+  readonly #byAccount = new Map<string, { bytes: number; readonly queue: Map<string, Pending> }>();
+  #bytes = 0;
+  /** Nothing pending expires before this block time, so most blocks need no look at every entry. */
+  #earliestExpiryMs = Number.POSITIVE_INFINITY;
+  #writes: QueuedWrite[] = [];
+  #writing: Promise<void> | null = null;
+
+  constructor(bounds: Bounds, { ledger, store }: Dependencies) {
+    this.#bounds = bounds;
+    this.#ledger = ledger;
+    this.#store = store;
+  }
+
+  get count(): number {
+    return this.#byId.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  has(txId: Hash): boolean {
+    return this.#byId.has(toHex(txId));
+  }
+
+  withBody(bodyHash: Hash): Transaction | undefined {
+    return this.#byBody.get(toHex(bodyHash))?.transaction;
+  }
+
+  /** Whether a client was promised this transaction here and it is not final yet. */
+  isAcknowledged(txId: Hash): boolean {
+    return this.#byId.get(toHex(txId))?.acknowledged ?? false;
+  }
+
+  /**
+   * Takes a verified, admissible transaction that a client handed in here.
+   *
+   * @returns once it is durable: from then on it survives any crash of this node. `MEMPOOL_FULL` and `ACCOUNT_FULL`
+   *   are retryable; an own copy already pending is simply made durable.
+   */
+  async admit(transaction: Transaction, nowMs: number): Promise<Result<void>> {
+    let pending = this.#byId.get(toHex(transaction.txId));
+    if (pending === undefined) {
+      const refusal = this.#refusal(transaction);
+      if (refusal !== null) return fail(refusal);
+      pending = this.#insert(transaction, nowMs);
+    }
+    pending.durable ??= this.#write(this.#operations(pending.transaction, ACKNOWLEDGED), true);
+    try {
+      await pending.durable;
+    } catch (cause) {
+      pending.durable = null;
+      if (!pending.acknowledged) this.#remove(pending);
+      return fail({ code: 'STORE_FAILED', reason: cause instanceof Error ? cause.message : String(cause) });
+    }
+    pending.acknowledged = true;
+    return ok(undefined);
+  }
+
+  /**
+   * Takes a verified, admissible transaction that a peer told us of. It is stored but not synced: the node that
+   * acknowledged it answers for it, and the sync of the block that lists it will cover it.
+   *
+   * @returns whether it was new and fitted
+   */
+  hear(transaction: Transaction, nowMs: number): boolean {
+    if (this.#byId.has(toHex(transaction.txId)) || this.#refusal(transaction) !== null) return false;
+    this.#insert(transaction, nowMs);
+    // A store that fails here fails again at the next block's synced write, where it stops the replica.
+    this.#write(this.#operations(transaction, HEARD), false).catch(() => {});
+    return true;
+  }
+
+  /** Round-robin over the accounts, oldest first within each, so that no account can keep another out of the blocks. */
+  *candidates(): Generator<Transaction> {
+    let turns = [...this.#byAccount.values()].map(({ queue }) => queue.values());
+    while (turns.length > 0) {
+      const next: typeof turns = [];
+      for (const turn of turns) {
+        const entry = turn.next();
+        if (entry.done) continue;
+        yield entry.value.transaction;
+        next.push(turn);
+      }
+      turns = next;
+    }
+  }
+
+  /** Acknowledged transactions not sent for `intervalMs`, at most `limit`; marks them as sent now. */
+  dueForSending(nowMs: number, intervalMs: number, limit: number): Transaction[] {
+    const due: Transaction[] = [];
+    for (const pending of this.#byId.values()) {
+      if (due.length === limit) break;
+      if (!pending.acknowledged || nowMs - pending.sentAtMs < intervalMs) continue;
+      pending.sentAtMs = nowMs;
+      due.push(pending.transaction);
+    }
+    return due;
+  }
+
+  /** Drops what the block at the tip has decided, and what can no longer be: its time is past their validity. */
+  async settle(decided: readonly Hash[], blockTimeMs: number): Promise<void> {
+    const operations: StoreOperation[] = [];
+    for (const txId of decided) {
+      const pending = this.#byId.get(toHex(txId));
+      if (pending === undefined) continue;
+      this.#remove(pending);
+      operations.push({ type: 'delete', key: pendingKey(txId) });
+    }
+    if (this.#earliestExpiryMs < blockTimeMs) {
+      this.#earliestExpiryMs = Number.POSITIVE_INFINITY;
+      for (const pending of [...this.#byId.values()]) {
+        const { validUntilMs } = pending.transaction.contents;
+        if (validUntilMs >= blockTimeMs) {
+          this.#earliestExpiryMs = Math.min(this.#earliestExpiryMs, validUntilMs);
+          continue;
+        }
+        this.#remove(pending);
+        operations.push(...this.#expiry(pending.transaction));
+      }
+    }
+    if (operations.length > 0) await this.#write(operations, false);
+  }
+
+  /** Reads back what was admitted before the process ended. Call once, before anything else. */
+  async restore(nowMs: number): Promise<void> {
+    assert(this.#byId.size === 0, 'the mempool is restored before it is used');
+    let { gte, lt } = pendingRange();
+    const stale: StoreOperation[] = [];
+    for (;;) {
+      const entries = await this.#store.scan({ gte, lt, limit: RESTORE_PAGE });
+      for (const { key, value } of entries) {
+        const body = this.#store.get(bodyKey(value.subarray(0, HASH_BYTES)));
+        const decoded = body === undefined ? undefined : this.#ledger.decode(body);
+        if (decoded === undefined || !decoded.ok || this.#ledger.transactionStatus(decoded.value.txId) !== undefined) {
+          stale.push({ type: 'delete', key });
+        } else if (decoded.value.contents.validUntilMs < this.#ledger.tip.timeMs) {
+          stale.push(...this.#expiry(decoded.value));
+        } else {
+          const pending = this.#insert(decoded.value, nowMs);
+          pending.acknowledged = value[HASH_BYTES] === ACKNOWLEDGED;
+          pending.durable = pending.acknowledged ? Promise.resolve() : null;
+        }
+      }
+      const last = entries.at(-1);
+      if (entries.length < RESTORE_PAGE || last === undefined) break;
+      gte = new Uint8Array([...last.key, 0]);
+    }
+    if (stale.length > 0) await this.#write(stale, false);
+  }
+
+  #expiry(transaction: Transaction): StoreOperation[] {
+    return [
+      { type: 'put', key: expiredKey(transaction.txId), value: this.#ledger.expiredValue() },
+      { type: 'delete', key: pendingKey(transaction.txId) },
+      { type: 'delete', key: bodyKey(transaction.bodyHash) },
+    ];
+  }
+
+  #operations(transaction: Transaction, standing: number): StoreOperation[] {
+    const value = concatBytes(transaction.bodyHash, Uint8Array.of(standing));
+    return [bodyOperation(transaction), { type: 'put', key: pendingKey(transaction.txId), value }];
+  }
+
+  #refusal(transaction: Transaction): Refusal | null {
+    const { pendingCountMax, pendingBytesMax, accountShareDivisor } = this.#bounds;
+    const size = transaction.bytes.length;
+    if (this.#byId.size >= pendingCountMax || this.#bytes + size > pendingBytesMax) {
+      return { code: 'MEMPOOL_FULL', count: this.#byId.size, bytes: this.#bytes, pendingCountMax, pendingBytesMax };
+    }
+    const account = this.#byAccount.get(toHex(transaction.contents.account));
+    if (account === undefined) return null;
+    if (account.queue.size >= pendingCountMax / accountShareDivisor || account.bytes + size > pendingBytesMax / accountShareDivisor) {
+      return { code: 'ACCOUNT_FULL', count: account.queue.size, bytes: account.bytes };
+    }
+    return null;
+  }
+
+  #insert(transaction: Transaction, nowMs: number): Pending {
+    const pending: Pending = { transaction, acknowledged: false, durable: null, sentAtMs: nowMs };
+    const id = toHex(transaction.txId);
+    const accountId = toHex(transaction.contents.account);
+    this.#byId.set(id, pending);
+    this.#earliestExpiryMs = Math.min(this.#earliestExpiryMs, transaction.contents.validUntilMs);
+    this.#byBody.set(toHex(transaction.bodyHash), pending);
+    let account = this.#byAccount.get(accountId);
+    if (account === undefined) {
+      account = { bytes: 0, queue: new Map() };
+      this.#byAccount.set(accountId, account);
+    }
+    account.queue.set(id, pending);
+    account.bytes += transaction.bytes.length;
+    this.#bytes += transaction.bytes.length;
+    return pending;
+  }
+
+  #remove({ transaction }: Pending): void {
+    const id = toHex(transaction.txId);
+    if (!this.#byId.delete(id)) return;
+    this.#byBody.delete(toHex(transaction.bodyHash));
+    this.#bytes -= transaction.bytes.length;
+    const accountId = toHex(transaction.contents.account);
+    const account = this.#byAccount.get(accountId);
+    if (account === undefined) return;
+    account.queue.delete(id);
+    account.bytes -= transaction.bytes.length;
+    if (account.queue.size === 0) this.#byAccount.delete(accountId);
+  }
+
+  /** Group commit: whatever gathers while one write is under way goes into the next, under one sync. */
+  #write(operations: readonly StoreOperation[], sync: boolean): Promise<void> {
+    const done = new Promise<void>((resolve, reject) => {
+      this.#writes.push({ operations, sync, resolve, reject });
+    });
+    this.#writing ??= this.#flush();
+    return done;
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#writes.length > 0) {
+      const batch = this.#writes;
+      this.#writes = [];
+      try {
+        await this.#store.write(
+          batch.flatMap(({ operations }) => operations),
+          { sync: batch.some(({ sync }) => sync) },
+        );
+        for (const { resolve } of batch) resolve();
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    this.#writing = null;
+  }
+}

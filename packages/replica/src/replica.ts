@@ -1,0 +1,481 @@
+import {
+  type Address,
+  type Clock,
+  type Directory,
+  fail,
+  type Hash,
+  type Log,
+  type Peer,
+  type Random,
+  type Refusal,
+  type Signer,
+  type Store,
+  type Timer,
+  type Transport,
+  type Verifier,
+} from '@nacre/base';
+import { CommitCollector, type RoundState, VOTE_CONTEXT, type Vote, voteMessage } from '@nacre/consensus';
+import { type Applied, type Genesis, Ledger, type Transaction, VoteJournal } from '@nacre/ledger';
+import { BlockSync } from './block-sync.ts';
+import { LOCAL_CONFIGURATION, type ReplicaConfiguration } from './configuration.ts';
+import { EarlyMessages } from './early-messages.ts';
+import { type HeightContext, HeightDriver } from './height-driver.ts';
+import { INSTANCE_BYTES, InstanceGuard } from './instance-guard.ts';
+import { Mempool } from './mempool.ts';
+import { PeerRequests } from './peer-requests.ts';
+import { PeerTable, type PeerView } from './peer-table.ts';
+import { Recovery } from './recovery.ts';
+import { Serving } from './serving.ts';
+import { type Admission, type SubmissionStatus, TransactionDesk } from './transaction-desk.ts';
+import { TwinWatch } from './twin-watch.ts';
+import { decodeMessage, encodeMessage, type Message } from './wire.ts';
+
+export interface ReplicaOptions {
+  readonly genesis: Genesis;
+  /** Null for a follower, which never votes. */
+  readonly validator: { readonly address: Address; readonly signer: Signer } | null;
+  /** Deviations from {@link LOCAL_CONFIGURATION}. */
+  readonly configuration?: Partial<ReplicaConfiguration>;
+}
+
+export interface ReplicaDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: Store;
+  /** Holds the vote journal; unused by followers. */
+  readonly directory: Directory;
+  readonly transport: Transport;
+  readonly verifier: Verifier;
+  readonly log: Log;
+}
+
+export interface ReplicaStatus {
+  /** Height of the last decided block applied here. */
+  readonly height: number;
+  readonly blockHash: Hash;
+  readonly timeMs: number;
+  readonly round: number;
+  readonly mode: 'consensus' | 'syncing' | 'stopped';
+  /** Whether this process may sign: acknowledged as the only instance of its key, and its journal not in doubt. */
+  readonly voting: boolean;
+  readonly doubt: Refusal | null;
+  readonly pending: number;
+  readonly peers: number;
+}
+
+type Listener = (applied: Applied) => void;
+
+/** What `init` does for a new validator: an identity and an empty vote journal beside its key. */
+export async function prepareValidatorHome(
+  options: { readonly validator: Address },
+  dependencies: Pick<ReplicaDependencies, 'directory' | 'store' | 'random'>,
+): Promise<void> {
+  await VoteJournal.create(options, dependencies);
+}
+
+/**
+ * One validator or follower over ports: height after height by consensus, or by block sync when it is behind.
+ *
+ * Every message of a peer is decoded, bounded and verified here or in the parts that this hands it to, before the
+ * consensus core or the ledger sees it.
+ */
+export class Replica {
+  readonly ledger: Ledger;
+  readonly #options: ReplicaOptions;
+  readonly #dependencies: ReplicaDependencies;
+  readonly #configuration: ReplicaConfiguration;
+  readonly #mempool: Mempool;
+  readonly #peers = new PeerTable();
+  readonly #requests: PeerRequests;
+  readonly #guard: InstanceGuard;
+  readonly #journal: VoteJournal | null;
+  readonly #recovery: Recovery | null;
+  readonly #sync: BlockSync;
+  readonly #serving: Serving;
+  readonly #transactions: TransactionDesk;
+  readonly #twins: TwinWatch;
+  readonly #context: HeightContext;
+  readonly #early = new EarlyMessages();
+  readonly #listeners = new Set<Listener>();
+  #driver: HeightDriver | null = null;
+  /** A vote of ours that the journal does not know: the key is put in doubt before the next height is driven. */
+  #forgotten: Vote | null = null;
+  #mode: ReplicaStatus['mode'] = 'stopped';
+  #running: Promise<void> | null = null;
+  #tick: Timer | null = null;
+  #lastProgress = '';
+  #statusSentAtMs = Number.NEGATIVE_INFINITY;
+
+  private constructor(
+    options: ReplicaOptions,
+    dependencies: ReplicaDependencies,
+    parts: { ledger: Ledger; mempool: Mempool; journal: VoteJournal | null },
+  ) {
+    const { clock, transport, verifier, log, random } = dependencies;
+    const { ledger, mempool, journal } = parts;
+    this.#options = options;
+    this.#dependencies = dependencies;
+    this.#configuration = { ...LOCAL_CONFIGURATION, ...options.configuration };
+    this.ledger = ledger;
+    this.#mempool = mempool;
+    this.#journal = journal;
+    this.#guard = new InstanceGuard(options.validator?.address ?? null, random.bytes(INSTANCE_BYTES));
+    this.#requests = new PeerRequests({ transport, ledger, peers: this.#peers, requestTimeoutMs: this.#configuration.requestTimeoutMs });
+    this.#context = {
+      chain: options.genesis.context,
+      configuration: this.#configuration,
+      clock,
+      transport,
+      verifier,
+      log,
+      ledger,
+      mempool,
+      commits: new CommitCollector(options.genesis.parameters.lateCommitHeights),
+      requests: this.#requests,
+      identity: options.validator === null || journal === null ? null : { signer: options.validator.signer, journal },
+      voteSeen: (validator, vote) => this.#twins.voteSeen(validator, vote),
+    };
+    this.#transactions = new TransactionDesk({ ledger, mempool, clock, transport, work: () => this.#driver?.work() });
+    const { chain, identity } = this.#context;
+    this.#serving = new Serving({ chain, ledger, mempool, verifier });
+    this.#twins = new TwinWatch({ chain, guard: this.#guard, ledger, transport, verifier, log, identity });
+    this.#sync = new BlockSync({
+      chain,
+      ledger,
+      peers: this.#peers,
+      requests: this.#requests,
+      verifier,
+      log,
+      applied: (applied) => this.#afterBlock(applied),
+    });
+    this.#recovery =
+      options.validator === null || journal === null
+        ? null
+        : new Recovery({
+            ...options.validator,
+            journal,
+            ledger,
+            clock,
+            random,
+            log,
+            submit: (transaction) => this.#submitRecovery(transaction),
+          });
+  }
+
+  /**
+   * Reads store, mempool and vote journal.
+   *
+   * @throws typed errors of the ledger and the store, for example for a foreign or damaged one. A vote journal in doubt
+   *   does not throw: the replica runs and stays mute until the network has decided its recovery.
+   */
+  static async open(options: ReplicaOptions, dependencies: ReplicaDependencies): Promise<Replica> {
+    const { genesis, validator } = options;
+    const { store, verifier, log, directory, random, clock } = dependencies;
+    const ledger = await Ledger.open({ genesis, store, verifier, log });
+    const mempool = new Mempool({ ...LOCAL_CONFIGURATION, ...options.configuration }, { ledger, store });
+    await mempool.restore(clock.nowMs());
+    const journal = validator === null ? null : await VoteJournal.open({ validator: validator.address }, { directory, store, random });
+    if (journal !== null && journal.doubt !== null) {
+      log.error({ code: journal.doubt.code }, 'vote journal in doubt: mute until the network has decided our recovery');
+    }
+    return new Replica(options, dependencies, { ledger, mempool, journal });
+  }
+
+  start(): void {
+    if (this.#running !== null) return;
+    this.#mode = 'consensus';
+    this.#dependencies.transport.start({
+      connected: (peer) => this.#connected(peer),
+      disconnected: (peer) => this.#disconnected(peer),
+      message: (peer, frame) => this.#receive(peer, frame),
+      request: async (peer, frame) => (this.#peers.get(peer.id) === undefined ? undefined : this.#serving.answer(frame)),
+    });
+    this.#running = this.#run();
+    this.#scheduleTick();
+  }
+
+  /** Ends after the write under way. Nothing is lost: what is pending is durable or held by whoever admitted it. */
+  async stop(): Promise<void> {
+    this.#mode = 'stopped';
+    this.#tick?.cancel();
+    this.#sync.end();
+    this.#driver?.end();
+    await this.#running;
+  }
+
+  /** Settles when the replica has stopped; rejects if a disk or an invariant failed, and then nothing more is signed. */
+  get finished(): Promise<void> {
+    return this.#running ?? Promise.resolve();
+  }
+
+  status(): ReplicaStatus {
+    const { tip } = this.ledger;
+    return {
+      height: tip.height,
+      blockHash: tip.blockHash,
+      timeMs: tip.timeMs,
+      round: this.#driver?.round ?? 0,
+      mode: this.#mode,
+      voting: this.#driver?.voting ?? false,
+      doubt: this.#journal?.doubt ?? null,
+      pending: this.#mempool.count,
+      peers: this.#peers.size,
+    };
+  }
+
+  onDecided(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Takes a transaction of a client.
+   *
+   * @returns ok once it is fsynced here; else the refusal: undecodable, unknown account, not a writer, expired,
+   *   duplicate, over quota, bad signature, full
+   */
+  async submit(envelope: Uint8Array): Promise<Admission> {
+    if (this.#mode === 'stopped') return fail({ code: 'STOPPED' });
+    return this.#transactions.submit(envelope);
+  }
+
+  transactionStatus(txId: Hash): SubmissionStatus {
+    return this.#transactions.status(txId);
+  }
+
+  async #submitRecovery(transaction: Transaction): Promise<void> {
+    const admitted = await this.#transactions.admit(transaction);
+    if (!admitted.ok) this.#dependencies.log.warn({ code: admitted.error.code }, 'own recovery refused, trying again');
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (!this.#isStopped()) {
+        if (this.#forgotten !== null) await this.#enterDoubt(this.#forgotten);
+        if (this.#sync.needed()) {
+          this.#mode = 'syncing';
+          await this.#sync.run();
+          if (!this.#isStopped()) this.#mode = 'consensus';
+          continue;
+        }
+        const height = this.ledger.tip.height + 1;
+        const driver = new HeightDriver({ height, self: this.#selfAt(height) }, this.#context);
+        this.#driver = driver;
+        for (const early of this.#early.take(height)) this.#dispatch(early.view, early.message, early.arrivalMs);
+        const outcome = await driver.run();
+        this.#driver = null;
+        if (outcome.kind === 'decided') {
+          await this.#afterBlock(outcome.applied);
+          this.#tellFollowers(height);
+        }
+      }
+    } catch (error) {
+      this.#mode = 'stopped';
+      this.#tick?.cancel();
+      this.#dependencies.log.error({ error: error instanceof Error ? error.message : String(error) }, 'replica stopped by a failure');
+      throw error;
+    }
+  }
+
+  #isStopped(): boolean {
+    return this.#mode === 'stopped';
+  }
+
+  /** Our place in the committee of a height, or null while we must not sign. */
+  #selfAt(height: number): number | null {
+    const committee = this.ledger.committeeAt(height);
+    if (this.#journal === null || this.#options.validator === null) return null;
+    if (this.#journal.doubt !== null || height <= this.#journal.floorHeight || !this.#guard.mayVote(committee)) return null;
+    return committee.indexOf(this.#options.validator.address);
+  }
+
+  /** Takes up the height anew when what decides whether we may vote has changed. */
+  #reconsiderVoting(): void {
+    const driver = this.#driver;
+    if (driver !== null && driver.voting !== (this.#selfAt(driver.height) !== null)) driver.end();
+  }
+
+  async #afterBlock(applied: Applied): Promise<void> {
+    await this.#mempool.settle(
+      applied.statuses.map(({ txId }) => txId),
+      this.ledger.tip.timeMs,
+    );
+    await this.#recovery?.afterBlock();
+    if (this.#journal?.needsRotation) await this.#journal.rotate({ keepAbove: applied.height });
+    for (const listener of this.#listeners) listener(applied);
+  }
+
+  /** Validators hold the block; whoever is no validator hears of it here. */
+  #tellFollowers(height: number): void {
+    if (![...this.#peers.all()].some(({ peer }) => peer.validator === undefined)) return;
+    const decided = this.#decidedFrame(height);
+    if (decided !== null) this.#dependencies.transport.broadcast('gossip', decided);
+  }
+
+  #decidedFrame(height: number): Uint8Array | null {
+    const certificate = this.ledger.certificateAt(height);
+    const block = this.ledger.blockAt(height);
+    return certificate === undefined || block === undefined ? null : encodeMessage({ kind: 'decided', certificate, block: block.bytes });
+  }
+
+  #connected(peer: Peer): void {
+    this.#peers.connected(peer);
+    this.#twins.claim(peer);
+    if (this.#driver !== null) this.#send(peer.id, { kind: 'round-state', state: this.#driver.roundState() });
+  }
+
+  #disconnected(peer: Peer): void {
+    this.#peers.disconnected(peer.id);
+    this.#early.drop(peer.id);
+    this.#guard.disconnected(peer.id);
+    this.#reconsiderVoting();
+  }
+
+  #receive(peer: Peer, frame: Uint8Array): void {
+    const view = this.#peers.get(peer.id);
+    if (view === undefined || this.#isStopped()) return;
+    const arrivalMs = this.#dependencies.clock.nowMs();
+    const decoded = decodeMessage(frame);
+    if (!decoded.ok) return this.#dependencies.transport.penalize(peer.id, decoded.error);
+    this.#dispatch(view, decoded.value, arrivalMs);
+  }
+
+  #dispatch(view: PeerView, message: Message, arrivalMs: number): void {
+    switch (message.kind) {
+      case 'proposal':
+        return this.#onProposal(view, message, arrivalMs);
+      case 'votes':
+        return this.#onVotes(view, message, arrivalMs);
+      case 'round-state':
+        return this.#onRoundState(view, message.state);
+      case 'transactions':
+        return this.#spawn(this.#transactions.hear(view, message.bodies));
+      case 'decided':
+        return this.#onDecided(view, message);
+      case 'instance':
+        return this.#twins.answer(view, message.instance);
+      case 'instance-answer':
+        return this.#spawn(this.#onInstanceAnswer(view, message));
+    }
+  }
+
+  #onProposal(view: PeerView, message: Extract<Message, { kind: 'proposal' }>, arrivalMs: number): void {
+    const { height } = message.proposal;
+    const current = this.ledger.tip.height + 1;
+    if (height === this.#driver?.height) return this.#spawn(this.#driver.onProposal(view, message, arrivalMs));
+    if (height === current || height === current + 1) this.#early.add(height, { view, message, arrivalMs });
+  }
+
+  #onVotes(view: PeerView, message: Extract<Message, { kind: 'votes' }>, arrivalMs: number): void {
+    const current = this.ledger.tip.height + 1;
+    const late = message.votes.filter(({ height }) => height < current);
+    if (late.length > 0) this.#spawn(this.#onLateVotes(view, late));
+    const driver = this.#driver;
+    const now = message.votes.filter(({ height }) => height === driver?.height);
+    if (driver !== null && now.length > 0) this.#spawn(driver.onVotes(view, now));
+    for (const height of [current, current + 1]) {
+      if (height === driver?.height) continue;
+      const votes = message.votes.filter((vote) => vote.height === height);
+      if (votes.length > 0) this.#early.add(height, { view, message: { kind: 'votes', votes }, arrivalMs });
+    }
+  }
+
+  /** Commits for a block already decided here: credited in a later header, so that a distant validator does not count as absent. */
+  async #onLateVotes(view: PeerView, votes: readonly Vote[]): Promise<void> {
+    const { verifier, transport } = this.#dependencies;
+    for (const vote of votes) {
+      if (!this.#context.commits.wants(vote)) continue;
+      const validator = this.ledger.committeeAt(vote.height).validators[vote.validator];
+      if (validator === undefined) continue;
+      const signed = { publicKey: validator.publicKey, message: voteMessage(this.#context.chain, vote), context: VOTE_CONTEXT };
+      if (await verifier.verify({ ...signed, signature: vote.signature })) this.#context.commits.add(vote);
+      else transport.penalize(view.peer.id, { code: 'VOTE_SIGNATURE', height: vote.height, validator: vote.validator });
+    }
+  }
+
+  #onRoundState(view: PeerView, state: RoundState): void {
+    view.claimedHeight = state.height;
+    const driver = this.#driver;
+    if (driver === null) return;
+    if (this.#sync.needed()) return driver.end();
+    const nowMs = this.#dependencies.clock.nowMs();
+    if (state.working && state.height === driver.height) driver.work();
+    if (nowMs - view.repairedAtMs < this.#configuration.repairIntervalMs / 2) return;
+    view.repairedAtMs = nowMs;
+    if (state.height === driver.height) return driver.onRoundState(view, state);
+    if (state.height === driver.height - 1) {
+      const decided = this.#decidedFrame(state.height);
+      if (decided !== null) return this.#dependencies.transport.send(view.peer.id, decided);
+    }
+    // Behind by more, it will sync once it knows how far we are; ahead of us, it answers with what we lack.
+    this.#send(view.peer.id, { kind: 'round-state', state: driver.roundState() });
+  }
+
+  #onDecided(view: PeerView, message: Extract<Message, { kind: 'decided' }>): void {
+    const { height } = message.certificate;
+    const driver = this.#driver;
+    view.claimedHeight = Math.max(view.claimedHeight, height + 1);
+    if (driver === null) return;
+    if (height === driver.height) this.#spawn(driver.onDecided(view, message));
+    else if (this.#sync.needed()) driver.end();
+  }
+
+  async #onInstanceAnswer(view: PeerView, answer: Extract<Message, { kind: 'instance-answer' }>): Promise<void> {
+    const forgotten = await this.#twins.takeAnswer(view, answer);
+    if (forgotten === null) return this.#reconsiderVoting();
+    this.#forgotten = forgotten;
+    this.#driver?.end();
+  }
+
+  /** Mute from here on, across restarts, until the network has decided our recovery. */
+  async #enterDoubt({ height, round }: Vote): Promise<void> {
+    this.#forgotten = null;
+    if (this.#journal === null || this.#journal.doubt !== null) return;
+    this.#dependencies.log.error({ height, round }, 'a peer holds a vote of ours that our journal does not know: mute until recovered');
+    await this.#journal.enterDoubt({ code: 'VOTE_UNKNOWN', height, round });
+    this.#recovery?.restart();
+  }
+
+  #scheduleTick(): void {
+    this.#tick = this.#dependencies.clock.schedule(this.#configuration.repairIntervalMs, () => {
+      if (this.#isStopped()) return;
+      this.#onTick(this.#dependencies.clock.nowMs());
+      this.#scheduleTick();
+    });
+  }
+
+  #onTick(nowMs: number): void {
+    const statusDue = nowMs - this.#statusSentAtMs >= this.#configuration.statusIntervalMs;
+    const state = this.#driver?.roundState();
+    if (state !== undefined) {
+      const progress = `${state.height}/${state.round}/${state.step}`;
+      const stalled = state.working && progress === this.#lastProgress;
+      this.#lastProgress = progress;
+      if (stalled || statusDue) this.#broadcast({ kind: 'round-state', state });
+    }
+    this.#transactions.resend(nowMs, this.#configuration.resendIntervalMs);
+    if (!statusDue) return;
+    this.#statusSentAtMs = nowMs;
+    for (const { peer } of this.#peers.all()) this.#twins.claim(peer);
+    if (this.#recovery !== null) this.#spawn(this.#recovery.tick());
+  }
+
+  #broadcast(message: Message): void {
+    const frame = encodeMessage(message);
+    this.#dependencies.transport.broadcast('committee', frame);
+    this.#dependencies.transport.broadcast('gossip', frame);
+  }
+
+  #send(peerId: string, message: Message): void {
+    this.#dependencies.transport.send(peerId, encodeMessage(message));
+  }
+
+  /** Work on a peer's behalf that nobody waits for. What fails in it is our store or our bug, and stops the replica. */
+  #spawn(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      if (this.#isStopped()) return;
+      this.#dependencies.log.error({ error: error instanceof Error ? error.message : String(error) }, 'replica stopped by a failure');
+      this.#driver?.fail(error);
+    });
+  }
+}

@@ -1,0 +1,111 @@
+import type { Hash, Verifier } from '@nacre/base';
+import { type Certificate, type ChainContext, verifyCertificate } from '@nacre/consensus';
+import type { Header, Ledger } from '@nacre/ledger';
+import type { Mempool } from './mempool.ts';
+import { ANSWER_BYTES_MAX, type BlocksAnswer, type BodiesAnswer, decodeRequest, encodeAnswer, type HeadersAnswer } from './wire.ts';
+
+/** Left free in an answer for offsets and compact blocks, in bytes per item. */
+const ITEM_OVERHEAD_BYTES = 64;
+/** Verdicts over kept certificates that are remembered, one boolean each. Beyond: forgotten and verified anew. */
+const VERDICTS_MAX = 4096;
+
+interface Sources {
+  readonly chain: ChainContext;
+  readonly ledger: Ledger;
+  readonly mempool: Mempool;
+  readonly verifier: Verifier;
+}
+
+/** Answers peers' questions from what is stored here. */
+export class Serving {
+  readonly #sources: Sources;
+  /** By height: whether the certificate kept there verifies. After a sync some may not: only the signers are certain. */
+  readonly #verdicts = new Map<number, boolean>();
+
+  constructor(sources: Sources) {
+    this.#sources = sources;
+  }
+
+  /** @returns undefined for a question that makes no sense */
+  async answer(frame: Uint8Array): Promise<Uint8Array | undefined> {
+    const request = decodeRequest(frame);
+    if (!request.ok) return undefined;
+    switch (request.value.kind) {
+      case 'block':
+        return encodeAnswer('block', { block: this.#sources.ledger.blockByHash(request.value.hash)?.bytes ?? null });
+      case 'bodies':
+        return encodeAnswer('bodies', this.#bodies(request.value.hashes));
+      case 'headers':
+        return encodeAnswer('headers', await this.#certifiedHeaders(request.value.from, request.value.count));
+      case 'blocks':
+        return encodeAnswer('blocks', this.#blocks(request.value.from, request.value.count));
+    }
+  }
+
+  #bodies(hashes: readonly Hash[]): BodiesAnswer {
+    const { ledger, mempool } = this.#sources;
+    const found: Uint8Array[] = [];
+    let bytes = 0;
+    for (const hash of hashes) {
+      const body = mempool.withBody(hash)?.bytes ?? ledger.body(hash);
+      if (body === undefined) continue;
+      bytes += body.length + ITEM_OVERHEAD_BYTES;
+      if (bytes > ANSWER_BYTES_MAX) break;
+      found.push(body);
+    }
+    return { bodies: found };
+  }
+
+  /** Headers up to the last one in the range whose kept certificate verifies. */
+  async #certifiedHeaders(from: number, count: number): Promise<HeadersAnswer> {
+    const { ledger } = this.#sources;
+    let certificate: Certificate | null = null;
+    let last = Math.min(from + count - 1, ledger.tip.height);
+    for (; last >= from && certificate === null; last--) certificate = await this.#verifiedCertificate(last);
+    if (certificate === null) return { headers: [], certificate: null };
+    const headers: Header[] = [];
+    for (let height = Math.max(from, 1); height <= certificate.height; height++) {
+      const header = ledger.headerAt(height);
+      if (header === undefined) return { headers: [], certificate: null };
+      headers.push(header);
+    }
+    return { headers, certificate };
+  }
+
+  async #verifiedCertificate(height: number): Promise<Certificate | null> {
+    const { ledger, chain, verifier } = this.#sources;
+    if (height < 1 || this.#verdicts.get(height) === false) return null;
+    const certificate = ledger.certificateAt(height) ?? null;
+    if (certificate === null || this.#verdicts.get(height) === true) return certificate;
+    const verified = await verifyCertificate({ committee: ledger.committeeAt(height), context: chain, certificate, verifier });
+    // The tip's certificate is still to be replaced by the canonical one.
+    if (height < ledger.tip.height) this.#remember(height, verified.ok);
+    return verified.ok ? certificate : null;
+  }
+
+  #remember(height: number, verified: boolean): void {
+    this.#verdicts.set(height, verified);
+    if (this.#verdicts.size > VERDICTS_MAX) this.#verdicts.delete(this.#verdicts.keys().next().value as number);
+  }
+
+  #blocks(from: number, count: number): BlocksAnswer {
+    const { ledger } = this.#sources;
+    const found: BlocksAnswer['blocks'][number][] = [];
+    let bytes = 0;
+    for (let height = from; height < from + count && height <= ledger.tip.height; height++) {
+      const block = ledger.blockAt(height);
+      if (block === undefined) break;
+      const bodies: Uint8Array[] = [];
+      bytes += block.bytes.length + ITEM_OVERHEAD_BYTES;
+      for (const hash of block.bodyHashes) {
+        const body = ledger.body(hash);
+        if (body === undefined) return { blocks: found };
+        bytes += body.length + ITEM_OVERHEAD_BYTES;
+        bodies.push(body);
+      }
+      if (bytes > ANSWER_BYTES_MAX) break;
+      found.push({ block: block.bytes, bodies });
+    }
+    return { blocks: found };
+  }
+}

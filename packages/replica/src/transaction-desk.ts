@@ -1,0 +1,104 @@
+import { type Clock, fail, type Hash, type Lane, ok, type Result, type Transport } from '@nacre/base';
+import type { Ledger, Transaction, TransactionStatus } from '@nacre/ledger';
+import type { Mempool } from './mempool.ts';
+import type { PeerView } from './peer-table.ts';
+import { encodeMessage, TRANSACTIONS_PER_FRAME_MAX } from './wire.ts';
+
+/** Transactions of one peer being verified at once. Beyond: its further ones are dropped; whoever admitted them sends them again. */
+const VERIFYING_PER_PEER_MAX = 4096;
+/** Undecided transactions sent again at once. */
+const RESENT_MAX = 64;
+/** Bytes of transactions gathered into one frame, well below what a frame may hold. */
+const FRAME_FILL_BYTES = 1024 * 1024;
+const EVERYONE: readonly Lane[] = ['committee', 'gossip'];
+
+export type SubmissionStatus = TransactionStatus | { readonly status: 'admitted' } | { readonly status: 'unknown' };
+export type Admission = Result<{ readonly txId: Hash; readonly validUntilMs: number }>;
+
+interface Dependencies {
+  readonly ledger: Ledger;
+  readonly mempool: Mempool;
+  readonly clock: Clock;
+  readonly transport: Transport;
+  /** Something new is pending. */
+  readonly work: () => void;
+}
+
+/** Where transactions come in, from clients and from peers, and are checked before they wait for a block. */
+export class TransactionDesk {
+  readonly #dependencies: Dependencies;
+
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** @returns ok once the transaction is fsynced here; then it is on its way to everyone */
+  async submit(envelope: Uint8Array): Promise<Admission> {
+    const decoded = this.#dependencies.ledger.decode(envelope);
+    return decoded.ok ? this.admit(decoded.value) : decoded;
+  }
+
+  async admit(transaction: Transaction): Promise<Admission> {
+    const { ledger, mempool, clock, work } = this.#dependencies;
+    const admissible = ledger.admissible(transaction, clock.nowMs());
+    if (!admissible.ok) return admissible;
+    const [valid] = await ledger.verifySignatures([transaction]);
+    if (valid !== true) return fail({ code: 'SIGNATURE_INVALID', account: transaction.contents.account });
+    const admitted = await mempool.admit(transaction, clock.nowMs());
+    if (!admitted.ok) return admitted;
+    this.#send([transaction], EVERYONE);
+    work();
+    return ok({ txId: transaction.txId, validUntilMs: transaction.contents.validUntilMs });
+  }
+
+  /** Takes what a peer passes on. */
+  async hear(view: PeerView, bodies: readonly Uint8Array[]): Promise<void> {
+    const { ledger, mempool, clock, transport, work } = this.#dependencies;
+    const fresh: Transaction[] = [];
+    for (const body of bodies) {
+      const decoded = ledger.decode(body);
+      if (!decoded.ok) return transport.penalize(view.peer.id, decoded.error);
+      if (mempool.has(decoded.value.txId) || !ledger.admissible(decoded.value, clock.nowMs()).ok) continue;
+      fresh.push(decoded.value);
+    }
+    const taken = fresh.slice(0, VERIFYING_PER_PEER_MAX - view.verifying);
+    if (taken.length === 0) return;
+    view.verifying += taken.length;
+    const verdicts = await ledger.verifySignatures(taken);
+    view.verifying -= taken.length;
+    if (verdicts.includes(false)) transport.penalize(view.peer.id, { code: 'SIGNATURE_INVALID' });
+    const heard = taken.filter((transaction, i) => verdicts[i] === true && mempool.hear(transaction, clock.nowMs()));
+    if (heard.length === 0) return;
+    // Validators send theirs to every validator; what comes from anyone else is passed on once.
+    if (view.peer.validator === undefined) this.#send(heard, ['committee']);
+    work();
+  }
+
+  /** Offers again what was acknowledged here and is still undecided: whoever lost it gets it back. */
+  resend(nowMs: number, intervalMs: number): void {
+    this.#send(this.#dependencies.mempool.dueForSending(nowMs, intervalMs, RESENT_MAX), EVERYONE);
+  }
+
+  status(txId: Hash): SubmissionStatus {
+    const { ledger, mempool } = this.#dependencies;
+    return ledger.transactionStatus(txId) ?? { status: mempool.has(txId) ? 'admitted' : 'unknown' };
+  }
+
+  #send(transactions: readonly Transaction[], lanes: readonly Lane[]): void {
+    let bodies: Uint8Array[] = [];
+    let bytes = 0;
+    const flush = (): void => {
+      if (bodies.length === 0) return;
+      const frame = encodeMessage({ kind: 'transactions', bodies });
+      for (const lane of lanes) this.#dependencies.transport.broadcast(lane, frame);
+      bodies = [];
+      bytes = 0;
+    };
+    for (const transaction of transactions) {
+      bodies.push(transaction.bytes);
+      bytes += transaction.bytes.length;
+      if (bytes >= FRAME_FILL_BYTES || bodies.length === TRANSACTIONS_PER_FRAME_MAX) flush();
+    }
+    flush();
+  }
+}

@@ -1,0 +1,296 @@
+import { ByteListType, ByteVectorType, ContainerType, ListCompositeType, type Type } from '@chainsafe/ssz';
+import { concatBytes, FRAME_BYTES_MAX, fail, HASH_BYTES, type Hash, ok, type Refusal, type Result } from '@nacre/base';
+import {
+  BoundedUintType,
+  CERTIFICATE_BYTES_MAX,
+  type Certificate,
+  type Codec,
+  convertedCodec,
+  decodeCertificate,
+  decodeProposal,
+  decodeVote,
+  encodeCertificate,
+  encodeProposal,
+  encodeVote,
+  FlagType,
+  PROPOSAL_BYTES_MAX,
+  type Proposal,
+  ROUND_STATE_BYTES_MAX,
+  type RoundState,
+  roundStateCodec,
+  Uint53Type,
+  VOTE_BYTES_MAX,
+  type Vote,
+} from '@nacre/consensus';
+import { BLOCK_BYTES_MAX, decodeHeader, encodeHeader, HEADER_BYTES_MAX, type Header } from '@nacre/ledger';
+import { INSTANCE_BYTES } from './instance-guard.ts';
+
+/** First byte of every frame. Another one is refused: versions meet at the handshake, not here. */
+export const WIRE_VERSION = 1;
+/** Votes in one frame: a whole committee's prepares and commits, and some. */
+export const VOTES_PER_FRAME_MAX = 256;
+/** Transactions in one gossip frame; its bytes are bounded by the frame. */
+export const TRANSACTIONS_PER_FRAME_MAX = 1024;
+/** Bodies asked for at once. */
+export const BODIES_PER_REQUEST_MAX = 1024;
+/** Headers asked for at once; also how far apart the certificates may lie that a synced node keeps. */
+export const HEADERS_PER_REQUEST_MAX = 512;
+/** Blocks asked for at once. */
+export const BLOCKS_PER_REQUEST_MAX = 64;
+/** Bytes of an answer. The server stops before it; one block with its bodies always fits by the genesis' limits. */
+export const ANSWER_BYTES_MAX = FRAME_BYTES_MAX;
+
+/** What replicas tell one another unasked. Compact blocks stay encoded here: whoever takes one decodes it, and most frames repeat one that is known. */
+export type Message =
+  /** A proposal with its compact block, and the prepares that justify proposing a block again. */
+  | { readonly kind: 'proposal'; readonly proposal: Proposal; readonly block: Uint8Array; readonly justification: readonly Vote[] }
+  | { readonly kind: 'votes'; readonly votes: readonly Vote[] }
+  | { readonly kind: 'round-state'; readonly state: RoundState }
+  | { readonly kind: 'transactions'; readonly bodies: readonly Uint8Array[] }
+  /** A block and the commits that decided it, for whoever is still at its height. */
+  | { readonly kind: 'decided'; readonly certificate: Certificate; readonly block: Uint8Array }
+  /** "This connection is the instance … of the validator that it has proven to be." */
+  | { readonly kind: 'instance'; readonly instance: Uint8Array }
+  /** The answer: whether it is acknowledged, and the latest votes of that validator that the peer has seen. */
+  | { readonly kind: 'instance-answer'; readonly instance: Uint8Array; readonly accepted: boolean; readonly votes: readonly Vote[] };
+
+/** What replicas ask one another. */
+export type Request =
+  | { readonly kind: 'block'; readonly hash: Hash }
+  | { readonly kind: 'bodies'; readonly hashes: readonly Hash[] }
+  | { readonly kind: 'headers'; readonly from: number; readonly count: number }
+  | { readonly kind: 'blocks'; readonly from: number; readonly count: number };
+
+export interface BlockAnswer {
+  readonly block: Uint8Array | null;
+}
+export interface BodiesAnswer {
+  /** Those that the peer has, in the order asked for. */
+  readonly bodies: readonly Uint8Array[];
+}
+export interface HeadersAnswer {
+  readonly headers: readonly Header[];
+  /** Decides the last of the headers; null with no headers. */
+  readonly certificate: Certificate | null;
+}
+export interface BlocksAnswer {
+  readonly blocks: readonly { readonly block: Uint8Array; readonly bodies: readonly Uint8Array[] }[];
+}
+export interface Answers {
+  readonly block: BlockAnswer;
+  readonly bodies: BodiesAnswer;
+  readonly headers: HeadersAnswer;
+  readonly blocks: BlocksAnswer;
+}
+export type Answer<Kind extends Request['kind']> = Answers[Kind];
+
+const blockBytes = new ByteListType(BLOCK_BYTES_MAX);
+const bodyBytes = new ByteListType(FRAME_BYTES_MAX);
+const certificateBytes = new ByteListType(CERTIFICATE_BYTES_MAX);
+const voteList = new ListCompositeType(new ByteListType(VOTE_BYTES_MAX), VOTES_PER_FRAME_MAX);
+const instanceBytes = new ByteVectorType(INSTANCE_BYTES);
+const hashBytes = new ByteVectorType(HASH_BYTES);
+
+/** Inner formats are decoded by their own strict codecs; a refusal there makes the whole frame malformed. */
+function read<Value>(result: Result<Value, Refusal>): Value {
+  if (!result.ok) throw new RangeError(result.error.code);
+  return result.value;
+}
+
+function codecOf<Wire, Value>(
+  name: string,
+  type: Type<Wire>,
+  toWire: (value: Value) => Wire,
+  fromWire: (wire: Wire) => Value,
+): Codec<Value> {
+  return convertedCodec(type, { name, bytesMax: FRAME_BYTES_MAX, toWire, fromWire });
+}
+
+const votesToWire = (votes: readonly Vote[]): Uint8Array[] => votes.map(encodeVote);
+const votesFromWire = (votes: readonly Uint8Array[]): Vote[] => votes.map((vote) => read(decodeVote(vote)));
+
+type MessageOf<Kind extends Message['kind']> = Extract<Message, { kind: Kind }>;
+type RequestOf<Kind extends Request['kind']> = Extract<Request, { kind: Kind }>;
+
+const MESSAGE_CODECS: { readonly [Kind in Message['kind']]: Codec<MessageOf<Kind>> } = {
+  proposal: codecOf(
+    'proposal message',
+    new ContainerType({ proposal: new ByteListType(PROPOSAL_BYTES_MAX), block: blockBytes, justification: voteList }),
+    ({ proposal, block, justification }) => ({
+      proposal: encodeProposal(proposal),
+      block,
+      justification: votesToWire(justification),
+    }),
+    ({ proposal, block, justification }) => ({
+      kind: 'proposal',
+      proposal: read(decodeProposal(proposal)),
+      block,
+      justification: votesFromWire(justification),
+    }),
+  ),
+  votes: codecOf(
+    'votes message',
+    new ContainerType({ votes: voteList }),
+    ({ votes }) => ({ votes: votesToWire(votes) }),
+    ({ votes }) => ({ kind: 'votes', votes: votesFromWire(votes) }),
+  ),
+  'round-state': codecOf(
+    'round state message',
+    new ContainerType({ state: new ByteListType(ROUND_STATE_BYTES_MAX) }),
+    ({ state }) => ({ state: roundStateCodec.encode(state) }),
+    ({ state }) => ({ kind: 'round-state', state: read(roundStateCodec.decode(state)) }),
+  ),
+  transactions: codecOf(
+    'transactions message',
+    new ContainerType({ bodies: new ListCompositeType(bodyBytes, TRANSACTIONS_PER_FRAME_MAX) }),
+    ({ bodies }) => ({ bodies: [...bodies] }),
+    ({ bodies }) => ({ kind: 'transactions', bodies }),
+  ),
+  decided: codecOf(
+    'decided message',
+    new ContainerType({ certificate: certificateBytes, block: blockBytes }),
+    ({ certificate, block }) => ({ certificate: encodeCertificate(certificate), block }),
+    ({ certificate, block }) => ({ kind: 'decided', certificate: read(decodeCertificate(certificate)), block }),
+  ),
+  instance: codecOf(
+    'instance message',
+    new ContainerType({ instance: instanceBytes }),
+    ({ instance }) => ({ instance }),
+    ({ instance }) => ({ kind: 'instance', instance }),
+  ),
+  'instance-answer': codecOf(
+    'instance answer message',
+    new ContainerType({ instance: instanceBytes, accepted: FlagType, votes: voteList }),
+    ({ instance, accepted, votes }) => ({ instance, accepted: accepted ? 1 : 0, votes: votesToWire(votes) }),
+    ({ instance, accepted, votes }) => ({ kind: 'instance-answer', instance, accepted: accepted === 1, votes: votesFromWire(votes) }),
+  ),
+};
+
+const REQUEST_CODECS: { readonly [Kind in Request['kind']]: Codec<RequestOf<Kind>> } = {
+  block: codecOf(
+    'block request',
+    new ContainerType({ hash: hashBytes }),
+    ({ hash }) => ({ hash }),
+    ({ hash }) => ({ kind: 'block', hash }),
+  ),
+  bodies: codecOf(
+    'bodies request',
+    new ContainerType({ hashes: new ListCompositeType(hashBytes, BODIES_PER_REQUEST_MAX) }),
+    ({ hashes }) => ({ hashes: [...hashes] }),
+    ({ hashes }) => ({ kind: 'bodies', hashes }),
+  ),
+  headers: codecOf(
+    'headers request',
+    new ContainerType({ from: Uint53Type, count: new BoundedUintType(4, { min: 1, max: HEADERS_PER_REQUEST_MAX }) }),
+    ({ from, count }) => ({ from, count }),
+    ({ from, count }) => ({ kind: 'headers', from, count }),
+  ),
+  blocks: codecOf(
+    'blocks request',
+    new ContainerType({ from: Uint53Type, count: new BoundedUintType(4, { min: 1, max: BLOCKS_PER_REQUEST_MAX }) }),
+    ({ from, count }) => ({ from, count }),
+    ({ from, count }) => ({ kind: 'blocks', from, count }),
+  ),
+};
+
+const ANSWER_CODECS: { readonly [Kind in Request['kind']]: Codec<Answers[Kind]> } = {
+  block: codecOf(
+    'block answer',
+    new ContainerType({ block: new ListCompositeType(blockBytes, 1) }),
+    ({ block }) => ({ block: block === null ? [] : [block] }),
+    ({ block: [block] }) => ({ block: block ?? null }),
+  ),
+  bodies: codecOf(
+    'bodies answer',
+    new ContainerType({ bodies: new ListCompositeType(bodyBytes, BODIES_PER_REQUEST_MAX) }),
+    ({ bodies }) => ({ bodies: [...bodies] }),
+    ({ bodies }) => ({ bodies }),
+  ),
+  headers: codecOf(
+    'headers answer',
+    new ContainerType({
+      headers: new ListCompositeType(new ByteListType(HEADER_BYTES_MAX), HEADERS_PER_REQUEST_MAX),
+      certificate: new ListCompositeType(certificateBytes, 1),
+    }),
+    ({ headers, certificate }) => ({
+      headers: headers.map(encodeHeader),
+      certificate: certificate === null ? [] : [encodeCertificate(certificate)],
+    }),
+    ({ headers, certificate: [certificate] }) => ({
+      headers: headers.map((header) => read(decodeHeader(header))),
+      certificate: certificate === undefined ? null : read(decodeCertificate(certificate)),
+    }),
+  ),
+  blocks: codecOf(
+    'blocks answer',
+    new ContainerType({
+      blocks: new ListCompositeType(
+        new ContainerType({ block: blockBytes, bodies: new ListCompositeType(bodyBytes, 2 ** 16) }),
+        BLOCKS_PER_REQUEST_MAX,
+      ),
+    }),
+    ({ blocks }) => ({ blocks: blocks.map(({ block, bodies }) => ({ block, bodies: [...bodies] })) }),
+    ({ blocks }) => ({ blocks }),
+  ),
+};
+
+/** Second byte of a frame: the position here. Never reordered, only extended. */
+const MESSAGE_KINDS: readonly Message['kind'][] = [
+  'proposal',
+  'votes',
+  'round-state',
+  'transactions',
+  'decided',
+  'instance',
+  'instance-answer',
+];
+const REQUEST_KINDS: readonly Request['kind'][] = ['block', 'bodies', 'headers', 'blocks'];
+
+function frame(kind: number, payload: Uint8Array): Uint8Array {
+  return concatBytes(Uint8Array.of(WIRE_VERSION, kind), payload);
+}
+
+function unframe<Kind extends string>(bytes: Uint8Array, kinds: readonly Kind[]): Result<{ kind: Kind; payload: Uint8Array }> {
+  const [version, kindByte] = bytes;
+  if (bytes.length > FRAME_BYTES_MAX) return fail({ code: 'FRAME_TOO_LARGE', bytes: bytes.length, bytesMax: FRAME_BYTES_MAX });
+  if (version !== WIRE_VERSION) return fail({ code: 'FRAME_VERSION', version: version ?? null });
+  const kind = kinds[kindByte ?? kinds.length];
+  if (kind === undefined) return fail({ code: 'FRAME_KIND', kind: kindByte ?? null });
+  return ok({ kind, payload: bytes.subarray(2) });
+}
+
+export function encodeMessage(message: Message): Uint8Array {
+  const codec = MESSAGE_CODECS[message.kind] as Codec<Message>;
+  return frame(MESSAGE_KINDS.indexOf(message.kind), codec.encode(message));
+}
+
+/** @returns codes `FRAME_TOO_LARGE`, `FRAME_VERSION`, `FRAME_KIND`, `MALFORMED`; never throws */
+export function decodeMessage(bytes: Uint8Array): Result<Message> {
+  const unframed = unframe(bytes, MESSAGE_KINDS);
+  if (!unframed.ok) return unframed;
+  return (MESSAGE_CODECS[unframed.value.kind] as Codec<Message>).decode(unframed.value.payload);
+}
+
+export function encodeRequest(request: Request): Uint8Array {
+  const codec = REQUEST_CODECS[request.kind] as Codec<Request>;
+  return frame(REQUEST_KINDS.indexOf(request.kind), codec.encode(request));
+}
+
+/** @returns codes as for messages; never throws */
+export function decodeRequest(bytes: Uint8Array): Result<Request> {
+  const unframed = unframe(bytes, REQUEST_KINDS);
+  if (!unframed.ok) return unframed;
+  return (REQUEST_CODECS[unframed.value.kind] as Codec<Request>).decode(unframed.value.payload);
+}
+
+export function encodeAnswer<Kind extends Request['kind']>(kind: Kind, answer: Answer<Kind>): Uint8Array {
+  return frame(REQUEST_KINDS.indexOf(kind), ANSWER_CODECS[kind].encode(answer));
+}
+
+/** @returns codes as for messages, and `FRAME_KIND` for the answer to another question; never throws */
+export function decodeAnswer<Kind extends Request['kind']>(kind: Kind, bytes: Uint8Array): Result<Answer<Kind>> {
+  const unframed = unframe(bytes, REQUEST_KINDS);
+  if (!unframed.ok) return unframed;
+  if (unframed.value.kind !== kind) return fail({ code: 'FRAME_KIND', kind: bytes[1] ?? null });
+  return (ANSWER_CODECS[kind] as Codec<Answer<Kind>>).decode(unframed.value.payload);
+}
