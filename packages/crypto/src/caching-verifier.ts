@@ -1,5 +1,5 @@
 import { type SignedBytes, toHex, utf8, type Verifier } from '@nacre/base';
-import { LruMap } from './lru-map.ts';
+import { ClockMap } from './clock-map.ts';
 import { taggedHash } from './tagged-hash.ts';
 
 const CACHE_TAG = 'nacre/1/verified-signature';
@@ -10,11 +10,11 @@ const CACHE_TAG = 'nacre/1/verified-signature';
  * Only valid results are kept: whoever sends garbage must not push out what is known. An entry stands for the signature's
  * bytes too, or a message once verified would vouch for a false signature. Identical checks under way share one verification.
  *
- * @param options `entriesMax`: signatures remembered, about 150 bytes each; beyond, the one unused for longest is forgotten.
+ * @param options `entriesMax`: signatures remembered, about 150 bytes each; beyond, one that was not needed again is forgotten.
  *   As many checks under way are shared; beyond, each is verified by itself.
  */
 export function createCachingVerifier(verifier: Verifier, { entriesMax }: { readonly entriesMax: number }): Verifier {
-  const valid = new LruMap<string, true>(entriesMax);
+  const valid = new ClockMap<string, true>(entriesMax);
   const underWay = new Map<string, Promise<boolean>>();
 
   async function verifyOnce(key: string, signed: SignedBytes): Promise<boolean> {

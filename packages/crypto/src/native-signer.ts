@@ -1,12 +1,12 @@
 /** ML-DSA by OpenSSL 3.5 through `node:crypto`. Node only; byte-compatible with the portable signer. */
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import type { Signer, Verifier } from '@nacre/base';
+import { ClockMap } from './clock-map.ts';
 import { CryptoError } from './errors.ts';
-import { LruMap } from './lru-map.ts';
 import { portableSigner, portableVerifier } from './portable-signer.ts';
 import { checkSeed, contextBytes, isWellFormed, SEED_BYTES, type SignatureScheme, signingContext } from './schemes.ts';
 
-/** Imported public keys a verifier keeps, 4 KB each; beyond, the one unused for longest is imported again when needed (25 us). */
+/** Imported public keys a verifier keeps, 4 KB each; beyond, one that was not needed again is dropped, and imported anew for 25 us. */
 export const IMPORTED_KEYS_MAX = 4096;
 
 let supported: boolean | undefined;
@@ -84,7 +84,7 @@ export function nativeSigner(scheme: SignatureScheme, seed: Uint8Array): Signer 
  */
 export function nativeVerifier(scheme: SignatureScheme): Verifier {
   requireNative();
-  const imported = new LruMap<string, KeyObject>(IMPORTED_KEYS_MAX);
+  const imported = new ClockMap<string, KeyObject>(IMPORTED_KEYS_MAX);
 
   function importOnce(publicKey: Uint8Array): KeyObject {
     const name = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.length).toString('latin1');

@@ -1,22 +1,21 @@
-import { CryptoError } from './errors.ts';
-import { LruMap } from './lru-map.ts';
+import { ClockMap } from './clock-map.ts';
 import { decodePage, type Page, type PageId } from './state-page.ts';
-import type { PageChange, PageReader } from './state-tree.ts';
+import { type PageChange, type PageReader, pageError } from './state-tree.ts';
 
 export interface PageCacheOptions {
-  /** Decoded pages kept, about 2 KB each; beyond, the one unused for longest makes room. */
+  /** Decoded pages kept, about 1 KB each; beyond, one that was not read again makes room. */
   readonly pagesMax: number;
 }
 
-/** Reads the stored tree and keeps decoded what was used last, the upper levels above all. */
+/** Reads the stored tree and keeps decoded what is read again and again: the upper levels. */
 export class PageCache implements PageReader {
   readonly #load: (id: PageId) => Uint8Array | undefined;
-  readonly #pages: LruMap<PageId, Page>;
+  readonly #pages: ClockMap<PageId, Page>;
 
   /** @param load bytes stored under {@link pageKey} of the id, or undefined */
   constructor({ pagesMax }: PageCacheOptions, load: (id: PageId) => Uint8Array | undefined) {
     this.#load = load;
-    this.#pages = new LruMap(pagesMax);
+    this.#pages = new ClockMap(pagesMax);
   }
 
   /** @throws {CryptoError} code `PAGE_DAMAGED` */
@@ -26,12 +25,7 @@ export class PageCache implements PageReader {
     const bytes = this.#load(id);
     if (bytes === undefined) return undefined;
     const decoded = decodePage(id, bytes);
-    if (!decoded.ok) {
-      throw new CryptoError('PAGE_DAMAGED', `page "${id}" of the state tree is damaged: ${decoded.error['reason']}`, {
-        fields: { id, reason: decoded.error['reason'] },
-        hint: 'The store is damaged: rebuild the state from its entries or fetch a snapshot from a peer.',
-      });
-    }
+    if (!decoded.ok) throw pageError('PAGE_DAMAGED', id, `cannot be read: ${decoded.error.reason}`);
     this.#pages.set(id, decoded.value);
     return decoded.value;
   }

@@ -1,8 +1,9 @@
 /** Proofs that the state tree holds a key with a value, or does not hold it. */
-import { bytesEqual, HASH_BYTES, type Hash, ZERO_HASH } from '@nacre/base';
+import { assert, bytesEqual, HASH_BYTES, type Hash, ZERO_HASH } from '@nacre/base';
 import { nodeHash } from './log-tree.ts';
-import { leafUnder, NODE_EMPTY, NODE_INNER, nibbleAt, nodeHashOf, STATE_KEY_BYTES, stateLeafHash } from './state-page.ts';
-import { type PageReader, readPage, rootSlot } from './state-tree.ts';
+import { leafUnder, NODES_BYTES, nodeHashAt, nodeKind, ROOT_NODE, stateLeafHash } from './state-nodes.ts';
+import { childId, EMPTY, INNER, nibbleAt, type PageId, STATE_KEY_BYTES } from './state-page.ts';
+import { openPage, type PageReader, rootSlot } from './state-tree.ts';
 
 /** Longest proof: one sibling per bit of the key. */
 export const STATE_PROOF_SIBLINGS_MAX = 8 * STATE_KEY_BYTES;
@@ -26,23 +27,27 @@ export type StateFinding = { readonly present: true; readonly valueHash: Hash } 
 
 /** @throws {CryptoError} code `PAGE_MISSING` or `PAGE_DAMAGED` when the pages are not those of `root` */
 export function proveKey(reader: PageReader, root: Hash, key: Uint8Array): StateProof {
+  assert(key.length === STATE_KEY_BYTES, 'a key has 32 bytes');
   const siblings: Hash[] = [];
-  let slot = rootSlot(root);
-  for (let id = ''; slot.kind === 'inner'; ) {
-    const page = readPage(reader, id, slot.hash);
+  const start = rootSlot(root);
+  if (start.kind === 'empty') return { siblings, terminal: { kind: 'empty' } };
+  const nodes = new Uint8Array(NODES_BYTES);
+  let id: PageId = '';
+  let hash = root;
+  for (;;) {
+    const page = openPage(reader, id, { hash, nodes });
     const nibble = nibbleAt(key, id.length);
-    let node = 1;
-    for (let bit = 3; bit >= 0 && page.kinds[node] === NODE_INNER; bit--) {
+    let node = ROOT_NODE;
+    for (let bit = 3; bit >= 0 && nodeKind(nodes, node) === INNER; bit--) {
       node = 2 * node + ((nibble >> bit) & 1);
-      siblings.push(nodeHashOf(page, node ^ 1));
+      siblings.push(nodeHashAt(nodes, node ^ 1));
     }
-    const kind = page.kinds[node];
-    if (kind === NODE_EMPTY) return { siblings, terminal: { kind: 'empty' } };
-    if (kind !== NODE_INNER) return { siblings, terminal: leafUnder(page, node) };
-    slot = page.slots[nibble] as typeof slot;
-    id += nibble.toString(16);
+    const kind = nodeKind(nodes, node);
+    if (kind === EMPTY) return { siblings, terminal: { kind: 'empty' } };
+    if (kind !== INNER) return { siblings, terminal: leafUnder(page, nodes, node) };
+    hash = nodeHashAt(nodes, node);
+    id = childId(id, nibble);
   }
-  return { siblings, terminal: { kind: 'empty' } };
 }
 
 /**

@@ -1,28 +1,39 @@
 /**
  * A sparse Merkle tree over 32-byte keys, kept in pages (see state-page.ts). An empty subtree is 32 zero bytes, a subtree
- * with one key is that leaf, any other is SHA-256(0x01 || left || right), the tree of Jellyfish and Diem. So the root is a function of the
- * set of (key, value hash) alone: not of the order of updates, nor of what was there before.
+ * with one key is that leaf, any other is SHA-256(0x01 || left || right). So the root is a function of the set of
+ * (key, value hash) alone: not of the order of updates, nor of what was there before.
  */
 import { assert, bytesEqual, compareBytes, HASH_BYTES, type Hash, ZERO_HASH } from '@nacre/base';
 import { CryptoError } from './errors.ts';
+import { leafUnder, loadNodes, NODES_BYTES, nodeHasHash, nodeHashAt, nodeKind, ROOT_NODE, updateNodes } from './state-nodes.ts';
 import {
+  childId,
+  EMPTY,
   EMPTY_PAGE,
   EMPTY_SLOT,
+  INNER,
+  kindOf,
+  LEAF,
   type Leaf,
-  leafUnder,
-  NODE_EMPTY,
-  NODE_LEAF,
+  leafAt,
   nibbleAt,
-  nodeHashOf,
   type Page,
   type PageId,
   replaceSlots,
+  SLOTS,
   type Slot,
   STATE_KEY_BYTES,
+  slotKinds,
 } from './state-page.ts';
 
 /** Root of a tree without keys. */
 export const EMPTY_STATE_ROOT: Hash = ZERO_HASH;
+
+/**
+ * Pages with at least so many pages below keep the hashes of their nodes: they belong to the upper levels, which come back with
+ * nearly every update. The others, by far the most, are hashed anew when needed and take a third of the memory.
+ */
+const PAGES_BELOW_TO_KEEP_NODES = SLOTS / 2 + 1;
 
 export interface PageReader {
   /** @returns the page, or undefined if none is stored under the id */
@@ -43,7 +54,7 @@ export interface PageChange {
 
 export interface UpdatedTree {
   readonly root: Hash;
-  /** The pages to write or delete. Every page named is different from before. */
+  /** The pages to write or delete, each once; all of them differ from before. */
   readonly pages: readonly PageChange[];
 }
 
@@ -55,16 +66,16 @@ export interface UpdatedTree {
  */
 export function updateTree(reader: PageReader, root: Hash, updates: readonly StateUpdate[]): UpdatedTree {
   const sorted = [...updates].sort((a, b) => compareBytes(a.key, b.key));
-  sorted.forEach(({ key, valueHash }, i) => {
+  for (let i = 0; i < sorted.length; i++) {
+    const { key, valueHash } = sorted[i] as StateUpdate;
     assert(
       key.length === STATE_KEY_BYTES && (valueHash === null || valueHash.length === HASH_BYTES),
       'keys and value hashes have 32 bytes',
     );
     assert(i === 0 || !bytesEqual(key, (sorted[i - 1] as StateUpdate).key), 'a batch of updates names a key once');
-  });
-  const before = rootSlot(root);
+  }
   const update = new TreeUpdate(reader);
-  const after = update.subtree('', before, sorted);
+  const after = update.subtree('', rootSlot(root), { updates: sorted, start: 0, end: sorted.length });
   return { root: after.kind === 'inner' ? after.hash : EMPTY_STATE_ROOT, pages: update.pages };
 }
 
@@ -73,20 +84,38 @@ export function rootSlot(root: Hash): Slot {
   return bytesEqual(root, EMPTY_STATE_ROOT) ? EMPTY_SLOT : { kind: 'inner', hash: root };
 }
 
-/** @throws {CryptoError} code `PAGE_MISSING`, or `PAGE_DAMAGED` if the page is not the one that its parent names by `hash` */
-export function readPage(reader: PageReader, id: PageId, hash: Hash): Page {
+/**
+ * Reads a page and fills `nodes` with its nodes.
+ *
+ * @throws {CryptoError} code `PAGE_MISSING`, or `PAGE_DAMAGED` if the page is not the one that its parent names by `hash`
+ */
+export function openPage(reader: PageReader, id: PageId, { hash, nodes }: { readonly hash: Hash; readonly nodes: Uint8Array }): Page {
   const page = reader.get(id);
-  const hint = 'The store is damaged: rebuild the state from its entries or fetch a snapshot from a peer.';
-  if (page === undefined) throw new CryptoError('PAGE_MISSING', `page "${id}" of the state tree is missing`, { fields: { id }, hint });
-  if (!bytesEqual(nodeHashOf(page, 1), hash)) {
-    throw new CryptoError('PAGE_DAMAGED', `page "${id}" of the state tree is not the one its parent names`, { fields: { id }, hint });
-  }
+  if (page === undefined) throw pageError('PAGE_MISSING', id, 'is missing');
+  loadNodes(page, nodes);
+  if (!nodeHasHash(nodes, ROOT_NODE, hash)) throw pageError('PAGE_DAMAGED', id, 'is not the one that the page above it names');
   return page;
+}
+
+export function pageError(code: 'PAGE_MISSING' | 'PAGE_DAMAGED', id: PageId, reason: string): CryptoError {
+  return new CryptoError(code, `page "${id}" of the state tree ${reason}`, {
+    fields: { id, reason },
+    hint: 'The store is damaged: rebuild the state from its entries or fetch a snapshot from a peer.',
+  });
+}
+
+/** Part of a sorted list of updates: from `start` up to `end`, which is excluded. */
+interface Batch {
+  readonly updates: readonly StateUpdate[];
+  readonly start: number;
+  readonly end: number;
 }
 
 class TreeUpdate {
   readonly pages: PageChange[] = [];
   readonly #reader: PageReader;
+  /** The nodes of the pages on the path being worked on, by depth: at most 64. */
+  readonly #nodes: Uint8Array[] = [];
 
   constructor(reader: PageReader) {
     this.#reader = reader;
@@ -94,45 +123,92 @@ class TreeUpdate {
 
   /**
    * @param id the page that this subtree has if it holds more than one key
-   * @param updates sorted, all below `id`, at least one unless the tree is only read
-   * @returns `before` itself if nothing changed
+   * @param batch updates of keys below `id`
+   * @returns what stands there afterwards: `before` itself if nothing changed
    */
-  subtree(id: PageId, before: Slot, updates: readonly StateUpdate[]): Slot {
-    if (before.kind === 'inner') return this.#page(id, { before, page: readPage(this.#reader, id, before.hash), updates });
-    const leaves = updates.flatMap(({ key, valueHash }): Leaf[] => (valueHash === null ? [] : [{ kind: 'leaf', key, valueHash }]));
-    if (before.kind === 'leaf' && !updates.some(({ key }) => bytesEqual(key, before.key))) leaves.push(before);
-    if (id !== '') {
-      const [only] = leaves;
-      if (only === undefined) return EMPTY_SLOT;
-      if (leaves.length === 1) return before.kind === 'leaf' && isSameLeaf(only, before) ? before : only;
+  subtree(id: PageId, before: Slot, batch: Batch): Slot {
+    if (before.kind === 'inner') {
+      const nodes = this.#nodesAt(id.length);
+      const page = openPage(this.#reader, id, { hash: before.hash, nodes });
+      return this.#updatePage(id, { before, page, nodes, batch });
     }
-    leaves.sort((a, b) => compareBytes(a.key, b.key));
-    return this.#page(id, { before, page: EMPTY_PAGE, updates: leaves });
+    const leaves = remainingLeaves(before, batch);
+    const [only] = leaves;
+    if (id !== '' && leaves.length < 2) {
+      if (only === undefined) return EMPTY_SLOT;
+      return before.kind === 'leaf' && bytesEqual(only.key, before.key) && bytesEqual(only.valueHash, before.valueHash) ? before : only;
+    }
+    const nodes = this.#nodesAt(id.length).fill(0);
+    return this.#updatePage(id, { before, page: EMPTY_PAGE, nodes, batch: { updates: leaves, start: 0, end: leaves.length } });
   }
 
-  #page(id: PageId, { before, page, updates }: { before: Slot; page: Page; updates: readonly StateUpdate[] }): Slot {
-    const slots = [...page.slots];
-    let changed = 0;
-    for (let start = 0, end = 0; start < updates.length; start = end) {
-      const nibble = nibbleAt((updates[start] as StateUpdate).key, id.length);
-      while (end < updates.length && nibbleAt((updates[end] as StateUpdate).key, id.length) === nibble) end++;
-      const old = slots[nibble] as Slot;
-      const slot = this.subtree(id + nibble.toString(16), old, updates.slice(start, end));
-      if (slot === old) continue;
-      slots[nibble] = slot;
-      changed |= 1 << nibble;
+  #nodesAt(depth: number): Uint8Array {
+    let nodes = this.#nodes[depth];
+    if (nodes === undefined) {
+      nodes = new Uint8Array(NODES_BYTES);
+      this.#nodes[depth] = nodes;
     }
-    if (changed === 0) return before;
-    const updated = replaceSlots(page, slots, changed);
-    const kind = updated.kinds[1];
-    const hasPage = kind !== NODE_EMPTY && (kind !== NODE_LEAF || id === '');
-    if (hasPage) this.pages.push({ id, page: updated });
-    else if (before.kind === 'inner') this.pages.push({ id, page: null });
-    if (hasPage) return { kind: 'inner', hash: nodeHashOf(updated, 1) };
-    return kind === NODE_LEAF ? leafUnder(updated, 1) : EMPTY_SLOT;
+    return nodes;
+  }
+
+  #updatePage(
+    id: PageId,
+    { before, page, nodes, batch: { updates, start, end } }: { before: Slot; page: Page; nodes: Uint8Array; batch: Batch },
+  ): Slot {
+    const replaced = new Array<Slot | undefined>(SLOTS).fill(undefined);
+    let isChanged = false;
+    for (let from = start, to = start; from < end; from = to) {
+      const nibble = nibbleAt((updates[from] as StateUpdate).key, id.length);
+      while (to < end && nibbleAt((updates[to] as StateUpdate).key, id.length) === nibble) to++;
+      const old = slotAt(page, nodes, nibble);
+      const slot = this.subtree(childId(id, nibble), old, { updates, start: from, end: to });
+      if (slot === old) continue;
+      replaced[nibble] = slot;
+      isChanged = true;
+    }
+    if (!isChanged) return before;
+    updateNodes(nodes, replaced);
+    const updated = pageOf(replaceSlots(page, replaced), nodes);
+    const kind = nodeKind(nodes, ROOT_NODE);
+    if (kind === INNER || (kind === LEAF && id === '')) {
+      this.pages.push({ id, page: updated });
+      return { kind: 'inner', hash: nodeHashAt(nodes, ROOT_NODE) };
+    }
+    if (before.kind === 'inner') this.pages.push({ id, page: null });
+    return kind === LEAF ? leafUnder(updated, nodes, ROOT_NODE) : EMPTY_SLOT;
   }
 }
 
-function isSameLeaf(a: Leaf, b: Leaf): boolean {
-  return bytesEqual(a.key, b.key) && bytesEqual(a.valueHash, b.valueHash);
+/** The keys, in order, of a subtree that held at most one, after a batch of updates. */
+function remainingLeaves(before: Slot, { updates, start, end }: Batch): Leaf[] {
+  const leaves: Leaf[] = [];
+  let pending = before.kind === 'leaf' ? before : undefined;
+  for (let i = start; i < end; i++) {
+    const { key, valueHash } = updates[i] as StateUpdate;
+    const order = pending === undefined ? -1 : compareBytes(key, pending.key);
+    if (order > 0 && pending !== undefined) leaves.push(pending);
+    if (order >= 0) pending = undefined;
+    if (valueHash !== null) leaves.push({ kind: 'leaf', key, valueHash });
+  }
+  if (pending !== undefined) leaves.push(pending);
+  return leaves;
+}
+
+function slotAt(page: Page, nodes: Uint8Array, slot: number): Slot {
+  switch (nodeKind(nodes, SLOTS + slot)) {
+    case EMPTY:
+      return EMPTY_SLOT;
+    case LEAF:
+      return leafAt(page, slot);
+    default:
+      return { kind: 'inner', hash: nodeHashAt(nodes, SLOTS + slot) };
+  }
+}
+
+function pageOf(bytes: Uint8Array, nodes: Uint8Array): Page {
+  const page = { bytes };
+  const kinds = slotKinds(page);
+  let pagesBelow = 0;
+  for (let s = 0; s < SLOTS; s++) if (kindOf(kinds, s) === INNER) pagesBelow++;
+  return pagesBelow >= PAGES_BELOW_TO_KEEP_NODES ? { bytes, nodes: nodes.slice() } : page;
 }
