@@ -46,8 +46,13 @@ export class ProcessLife implements Clock {
 
   /** As the port says; nothing happens if the life has ended by then. */
   schedule(delayMs: number, action: () => void): Timer {
+    return this.at(this.#scheduler.nowMs + Math.max(0, delayMs), action);
+  }
+
+  /** The same at a point of virtual time. */
+  at(virtualMs: number, action: () => void): Timer {
     this.assertAlive('a timer');
-    return this.#scheduler.schedule(Math.max(0, delayMs), () => {
+    return this.#scheduler.at(virtualMs, () => {
       if (this.#alive) action();
     });
   }

@@ -46,8 +46,13 @@ export class Scheduler {
   }
 
   schedule(delayMs: number, action: () => void): Timer {
-    assert(delayMs >= 0 && Number.isFinite(delayMs), 'an event lies in the future and at a finite time');
-    const event: ScheduledEvent = { timeMs: this.#nowMs + delayMs, sequence: this.#sequence++, action };
+    return this.at(this.#nowMs + delayMs, action);
+  }
+
+  /** Runs `action` at a point of virtual time. What must keep an order uses this: now + (t - now) need not be t in doubles. */
+  at(timeMs: number, action: () => void): Timer {
+    assert(timeMs >= this.#nowMs && timeMs < Number.POSITIVE_INFINITY, 'an event lies in the future and at a finite time');
+    const event: ScheduledEvent = { timeMs, sequence: this.#sequence++, action };
     this.#heap.push(event);
     return {
       cancel: () => {

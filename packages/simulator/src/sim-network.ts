@@ -167,7 +167,7 @@ export class SimNetwork {
       arrivalMs = Math.max(arrivalMs, to.lastArrivalMs);
       to.lastArrivalMs = arrivalMs;
     }
-    this.scheduler.schedule(arrivalMs - nowMs, () => {
+    this.scheduler.at(arrivalMs, () => {
       const { life } = to.endpoint;
       if (!to.open || !life.alive) return;
       if (kind === 'message') {

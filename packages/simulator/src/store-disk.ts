@@ -118,7 +118,7 @@ export class StoreDisk {
     this.#lastCompletionMs = Math.max(this.#lastCompletionMs, nowMs + durationMs);
     if (sync) timing.syncStarted(this.#lastCompletionMs - nowMs);
     return new Promise((resolve) => {
-      life.schedule(this.#lastCompletionMs - nowMs, () => {
+      life.at(this.#lastCompletionMs, () => {
         assert(this.#inFlight.shift() === write, 'writes complete in the order they were issued in');
         this.#complete(write);
         resolve();
