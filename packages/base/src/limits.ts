@@ -50,3 +50,10 @@ export const STATE_PAGES_CACHED_MAX = 8192;
 export const PROPOSE_EXAMINED_FACTOR = 4;
 /** Attempts to prove something against a tip that moves meanwhile. Beyond: `PROOF_BUSY`, the same call may succeed later. */
 export const PROVE_ATTEMPTS_MAX = 8;
+/**
+ * LevelDB's cache of table blocks, in bytes; the oldest leave it. With 400,000 keys of 100 bytes a random read took 48 µs
+ * at LevelDB's own 8 MiB and 7 to 10 µs at this.
+ */
+export const STORE_CACHE_BYTES = 64 * 1024 * 1024;
+/** What LevelDB gathers in memory before it writes a table, in bytes, up to twice. Lower: more stalls by compaction. */
+export const STORE_WRITE_BUFFER_BYTES = 16 * 1024 * 1024;

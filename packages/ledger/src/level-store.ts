@@ -6,6 +6,8 @@ import {
   bytesEqual,
   HASH_BYTES,
   type Hash,
+  STORE_CACHE_BYTES,
+  STORE_WRITE_BUFFER_BYTES,
   type Store,
   type StoreEntry,
   type StoreOperation,
@@ -58,7 +60,12 @@ export class LevelStore implements Store {
    */
   static async open(path: string, options: LevelStoreOptions): Promise<LevelStore> {
     await refuseHeadless(path);
-    const database: Database = new ClassicLevel(path, { keyEncoding: 'view', valueEncoding: 'view' });
+    const database: Database = new ClassicLevel(path, {
+      keyEncoding: 'view',
+      valueEncoding: 'view',
+      cacheSize: STORE_CACHE_BYTES,
+      writeBufferSize: STORE_WRITE_BUFFER_BYTES,
+    });
     try {
       await database.open();
     } catch (error) {
