@@ -1,8 +1,8 @@
-import { type Hash, type Store, type StoreOperation, toHex } from '@nacre/base';
+import { bytesEqual, type Hash, type Store, type StoreOperation, toHex } from '@nacre/base';
 import { Block } from './block.ts';
 import { LedgerError } from './errors.ts';
 import type { Genesis } from './genesis.ts';
-import { blockKey, bodyKey, bodyOperation, candidateHash, candidateKey, candidatesUpTo, heightKey } from './keys.ts';
+import { blockKey, bodyKey, bodyOperation, candidateHash, candidateHeight, candidateKey, candidatesUpTo, heightKey } from './keys.ts';
 import { decodeTransaction, type Transaction } from './transaction.ts';
 
 /** Candidates of decided heights deleted with one apply; the rest follows with the next. */
@@ -70,11 +70,13 @@ export class BlockStore {
     const { height } = block.header;
     const operations = this.has(block.hash) ? [] : this.#putOperations(block, transactions);
     operations.push({ type: 'put', key: heightKey(height), value: block.hash });
-    const won = toHex(block.hash);
     for (const { key } of await this.#store.scan({ ...candidatesUpTo(height), limit: CANDIDATES_DROPPED_MAX })) {
       operations.push({ type: 'delete', key });
+      // A candidate may have been saved after its own height was decided, and may then be the one that won it.
+      const at = candidateHeight(key);
+      const won = at === height ? block.hash : this.hashAt(at);
       const hash = candidateHash(key);
-      if (toHex(hash) !== won) operations.push({ type: 'delete', key: blockKey(hash) });
+      if (won === undefined || !bytesEqual(hash, won)) operations.push({ type: 'delete', key: blockKey(hash) });
     }
     return operations;
   }

@@ -69,6 +69,8 @@ export const candidatesUpTo = (height: number): Pick<StoreRange, 'gte' | 'lt'> =
   gte: key(PREFIX.candidate),
   lt: key(PREFIX.candidate, uint64Bytes(height + 1)),
 });
+export const candidateHeight = (candidate: Uint8Array): number =>
+  Number(new DataView(candidate.buffer, candidate.byteOffset + 1, 8).getBigUint64(0));
 export const candidateHash = (candidate: Uint8Array): Hash => candidate.subarray(candidate.length - HASH_BYTES);
 export const statusKey = (txId: Hash): Uint8Array => key(PREFIX.status, txId);
 export const stateValueKey = (stateKey: Hash): Uint8Array => key(PREFIX.stateValue, stateKey);

@@ -331,17 +331,16 @@ export class HeightDriver {
 
   /** Takes up what was signed before a restart: it is sent again, and never signed anew. */
   #resume(votes: readonly Vote[], proposals: readonly Proposal[]): void {
+    this.#sendOwnVotes(votes.filter(({ blockHash }) => blockHash === null));
+    const named = new Map<string, Hash>();
     for (const vote of votes) {
-      if (vote.blockHash === null) {
-        this.#sendOwnVotes([vote]);
-        continue;
-      }
+      if (vote.blockHash === null) continue;
       const key = toHex(vote.blockHash);
-      const waiting = this.#withheld.get(key) ?? [];
-      waiting.push(vote);
-      this.#withheld.set(key, waiting);
-      this.#blocks.obtain(vote.blockHash, { block: null, source: null });
+      named.set(key, vote.blockHash);
+      this.#withheld.set(key, [...(this.#withheld.get(key) ?? []), vote]);
     }
+    // Only now: a block that is stored is checked at once, and releases what is withheld for it.
+    for (const hash of named.values()) this.#blocks.obtain(hash, { block: null, source: null });
     for (const proposal of proposals) {
       const block = this.#context.ledger.loadBlock(proposal.blockHash)?.block;
       if (block === undefined) continue; // It was never sent: blocks are synced before the proposal that names them.
