@@ -219,7 +219,7 @@ function storeError(error: unknown, path: string): StoreError {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const reason = cause instanceof Error ? cause.message : String(cause);
   if (LOST_TABLE.test(reason)) return damaged(path, reason, {}, cause);
-  switch (errnoOf(cause)) {
+  switch (errnoOf(cause) ?? '') {
     case 'LEVEL_LOCKED':
       return new StoreError('STORE_LOCKED', `another process has the store in ${path} open`, {
         cause,

@@ -133,10 +133,11 @@ describe('the journal, when the mark of its last entry was lost', () => {
   });
 
   test('with any bit flipped in its last entry never shows a vote that was not signed', async () => {
+    const found = new Set<string>();
     for (const journal of flips(intact.journal, { from: offsets[LAST] as number })) {
-      const found = await opened({ ...lagging, journal });
-      if (typeof found !== 'string') expect(found).toEqual(['a0', 'a1', 'b0']);
+      found.add((await opened({ ...lagging, journal })).toString());
     }
+    expect(found).toEqual(new Set(['JOURNAL_DAMAGED', 'a0,a1,b0']));
   });
 
   test('without the mark and cut at an entry holds what is left: nothing on this disk can know more', async () => {
