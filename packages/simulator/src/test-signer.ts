@@ -1,4 +1,4 @@
-import { bytesEqual, type Random, type SignedBytes, type Signer, utf8, type Verifier } from '@nacre/base';
+import { bytesEqual, HASH_BYTES, type Random, type SignedBytes, type Signer, utf8, type Verifier } from '@nacre/base';
 import { SCHEMES, type SignatureScheme, taggedHash } from '@nacre/crypto';
 
 const KEY_TAG = 'nacre/1/simulator-key';
@@ -42,7 +42,7 @@ function isValid({ publicKey, message, context, signature }: SignedBytes, paddin
 
 function digest(publicKey: Uint8Array, message: Uint8Array, context: string, salt: Uint8Array): Uint8Array {
   const contextBytes = utf8(context);
-  // Lengths first where they vary, so that no two signed things share their bytes.
-  const lengths = Uint8Array.of(publicKey.length >> 8, publicKey.length & 0xff, contextBytes.length);
-  return taggedHash(SIGNATURE_TAG, salt, lengths, publicKey, contextBytes, message);
+  // The length stands before what varies, so that no two signed things share their bytes. Of the key, the part that differs is enough.
+  const identity = publicKey.subarray(0, HASH_BYTES);
+  return taggedHash(SIGNATURE_TAG, salt, identity, Uint8Array.of(contextBytes.length), contextBytes, message);
 }
