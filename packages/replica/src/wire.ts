@@ -2,25 +2,26 @@ import { ByteListType, ByteVectorType, ContainerType, ListCompositeType, type Ty
 import { concatBytes, FRAME_BYTES_MAX, fail, HASH_BYTES, type Hash, ok, type Refusal, type Result } from '@nacre/base';
 import {
   BoundedUintType,
-  CERTIFICATE_BYTES_MAX,
   type Certificate,
+  CertificateType,
   type Codec,
+  certificateFromWire,
+  certificateToWire,
   convertedCodec,
-  decodeCertificate,
-  decodeProposal,
-  decodeVote,
-  encodeCertificate,
-  encodeProposal,
-  encodeVote,
   FlagType,
-  PROPOSAL_BYTES_MAX,
   type Proposal,
-  ROUND_STATE_BYTES_MAX,
+  ProposalType,
+  proposalFromWire,
+  proposalToWire,
   type RoundState,
-  roundStateCodec,
+  RoundStateType,
+  roundStateFromWire,
+  roundStateToWire,
   Uint53Type,
-  VOTE_BYTES_MAX,
   type Vote,
+  VoteType,
+  voteFromWire,
+  voteToWire,
 } from '@nacre/consensus';
 import { BLOCK_BYTES_MAX, decodeHeader, encodeHeader, HEADER_BYTES_MAX, type Header } from '@nacre/ledger';
 import { INSTANCE_BYTES } from './instance-guard.ts';
@@ -86,8 +87,7 @@ export type Answer<Kind extends Request['kind']> = Answers[Kind];
 
 const blockBytes = new ByteListType(BLOCK_BYTES_MAX);
 const bodyBytes = new ByteListType(FRAME_BYTES_MAX);
-const certificateBytes = new ByteListType(CERTIFICATE_BYTES_MAX);
-const voteList = new ListCompositeType(new ByteListType(VOTE_BYTES_MAX), VOTES_PER_FRAME_MAX);
+const voteList = new ListCompositeType(VoteType, VOTES_PER_FRAME_MAX);
 const instanceBytes = new ByteVectorType(INSTANCE_BYTES);
 const hashBytes = new ByteVectorType(HASH_BYTES);
 
@@ -106,39 +106,36 @@ function codecOf<Wire, Value>(
   return convertedCodec(type, { name, bytesMax: FRAME_BYTES_MAX, toWire, fromWire });
 }
 
-const votesToWire = (votes: readonly Vote[]): Uint8Array[] => votes.map(encodeVote);
-const votesFromWire = (votes: readonly Uint8Array[]): Vote[] => votes.map((vote) => read(decodeVote(vote)));
-
 type MessageOf<Kind extends Message['kind']> = Extract<Message, { kind: Kind }>;
 type RequestOf<Kind extends Request['kind']> = Extract<Request, { kind: Kind }>;
 
 const MESSAGE_CODECS: { readonly [Kind in Message['kind']]: Codec<MessageOf<Kind>> } = {
   proposal: codecOf(
     'proposal message',
-    new ContainerType({ proposal: new ByteListType(PROPOSAL_BYTES_MAX), block: blockBytes, justification: voteList }),
+    new ContainerType({ proposal: ProposalType, block: blockBytes, justification: voteList }),
     ({ proposal, block, justification }) => ({
-      proposal: encodeProposal(proposal),
+      proposal: proposalToWire(proposal),
       block,
-      justification: votesToWire(justification),
+      justification: justification.map(voteToWire),
     }),
     ({ proposal, block, justification }) => ({
       kind: 'proposal',
-      proposal: read(decodeProposal(proposal)),
+      proposal: proposalFromWire(proposal),
       block,
-      justification: votesFromWire(justification),
+      justification: justification.map(voteFromWire),
     }),
   ),
   votes: codecOf(
     'votes message',
     new ContainerType({ votes: voteList }),
-    ({ votes }) => ({ votes: votesToWire(votes) }),
-    ({ votes }) => ({ kind: 'votes', votes: votesFromWire(votes) }),
+    ({ votes }) => ({ votes: votes.map(voteToWire) }),
+    ({ votes }) => ({ kind: 'votes', votes: votes.map(voteFromWire) }),
   ),
   'round-state': codecOf(
     'round state message',
-    new ContainerType({ state: new ByteListType(ROUND_STATE_BYTES_MAX) }),
-    ({ state }) => ({ state: roundStateCodec.encode(state) }),
-    ({ state }) => ({ kind: 'round-state', state: read(roundStateCodec.decode(state)) }),
+    RoundStateType,
+    ({ state }) => roundStateToWire(state),
+    (state) => ({ kind: 'round-state', state: roundStateFromWire(state) }),
   ),
   transactions: codecOf(
     'transactions message',
@@ -148,9 +145,9 @@ const MESSAGE_CODECS: { readonly [Kind in Message['kind']]: Codec<MessageOf<Kind
   ),
   decided: codecOf(
     'decided message',
-    new ContainerType({ certificate: certificateBytes, block: blockBytes }),
-    ({ certificate, block }) => ({ certificate: encodeCertificate(certificate), block }),
-    ({ certificate, block }) => ({ kind: 'decided', certificate: read(decodeCertificate(certificate)), block }),
+    new ContainerType({ certificate: CertificateType, block: blockBytes }),
+    ({ certificate, block }) => ({ certificate: certificateToWire(certificate), block }),
+    ({ certificate, block }) => ({ kind: 'decided', certificate: certificateFromWire(certificate), block }),
   ),
   instance: codecOf(
     'instance message',
@@ -161,8 +158,8 @@ const MESSAGE_CODECS: { readonly [Kind in Message['kind']]: Codec<MessageOf<Kind
   'instance-answer': codecOf(
     'instance answer message',
     new ContainerType({ instance: instanceBytes, accepted: FlagType, votes: voteList }),
-    ({ instance, accepted, votes }) => ({ instance, accepted: accepted ? 1 : 0, votes: votesToWire(votes) }),
-    ({ instance, accepted, votes }) => ({ kind: 'instance-answer', instance, accepted: accepted === 1, votes: votesFromWire(votes) }),
+    ({ instance, accepted, votes }) => ({ instance, accepted: accepted ? 1 : 0, votes: votes.map(voteToWire) }),
+    ({ instance, accepted, votes }) => ({ kind: 'instance-answer', instance, accepted: accepted === 1, votes: votes.map(voteFromWire) }),
   ),
 };
 
@@ -210,15 +207,15 @@ const ANSWER_CODECS: { readonly [Kind in Request['kind']]: Codec<Answers[Kind]> 
     'headers answer',
     new ContainerType({
       headers: new ListCompositeType(new ByteListType(HEADER_BYTES_MAX), HEADERS_PER_REQUEST_MAX),
-      certificate: new ListCompositeType(certificateBytes, 1),
+      certificate: new ListCompositeType(CertificateType, 1),
     }),
     ({ headers, certificate }) => ({
       headers: headers.map(encodeHeader),
-      certificate: certificate === null ? [] : [encodeCertificate(certificate)],
+      certificate: certificate === null ? [] : [certificateToWire(certificate)],
     }),
     ({ headers, certificate: [certificate] }) => ({
       headers: headers.map((header) => read(decodeHeader(header))),
-      certificate: certificate === undefined ? null : read(decodeCertificate(certificate)),
+      certificate: certificate === undefined ? null : certificateFromWire(certificate),
     }),
   ),
   blocks: codecOf(
