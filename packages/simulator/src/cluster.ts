@@ -66,9 +66,13 @@ export class Cluster {
       scheme: SIMULATED_SCHEME,
       validators: this.validators.map(({ signer }, node) => ({ publicKey: signer.publicKey, weight: scenario.weights[node] as number })),
     });
+    // Replicas keep frames and send them again; each is read once.
+    const observed = new WeakSet<Uint8Array>();
     this.network = new SimNetwork(
       {
         observe: (frame) => {
+          if (observed.has(frame.bytes)) return;
+          observed.add(frame.bytes);
           for (const statement of statementsIn(frame)) statements.see(statement);
         },
         penalized,

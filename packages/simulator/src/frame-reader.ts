@@ -1,4 +1,4 @@
-import type { Proposal, Vote } from '@nacre/consensus';
+import type { Certificate, Proposal, Vote } from '@nacre/consensus';
 import { decodeMessage } from '@nacre/replica';
 import type { OutgoingFrame } from './sim-network.ts';
 import type { Statement } from './statement-checker.ts';
@@ -15,6 +15,8 @@ export function statementsIn({ kind, bytes }: Pick<OutgoingFrame, 'kind' | 'byte
     case 'votes':
     case 'instance-answer':
       return message.votes.map(voteStatement);
+    case 'decided':
+      return commitStatements(message.certificate);
     default:
       return [];
   }
@@ -26,4 +28,8 @@ function proposalStatement({ proposer, height, round, validRound, blockHash }: P
 
 function voteStatement({ validator, kind, height, round, blockHash }: Vote): Statement {
   return { validator, kind, height, round, validRound: -1, blockHash };
+}
+
+function commitStatements({ height, round, blockHash, commits }: Certificate): Statement[] {
+  return commits.map(({ validator }) => ({ validator, kind: 'commit', height, round, blockHash, validRound: -1 }));
 }

@@ -82,7 +82,7 @@ async function crashAfter(seed: number, options: { completed: number; inFlight: 
 
 // @mutation packages/simulator/src/store-disk.ts
 // - for (let i = completed - 1; i >= kept; i--)
-// + for (let i = completed - 1; i > kept; i--)
+// + for (let i = kept; i < completed; i++)
 test('a crash leaves exactly a prefix of the batches, never less than what a sync covered', async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer(), fc.nat(8), fc.nat(3), fc.nat(8), async (seed, completed, inFlight, syncAt) => {
