@@ -229,6 +229,24 @@ test('line 28: prepares for another block do not justify', () => {
 });
 
 // @mutation packages/consensus/src/core.ts
+// - if (outcome === 'unkept' && vote.kind === 'prepare') this.#rounds.keepStray(vote);
+// +
+test('line 28: prepares that came before their re-proposal justify it even if they contradict what came first', () => {
+  const subject = new Subject().work().block(A).timeout('propose', 0).prepares(0, null, 1).commits(0, null, 0, 1, 2).timeout('commit', 0);
+  subject.prepares(0, A, 0, 1, 2).proposal(1, A, { validRound: 0 });
+  expect(subject.lastVote).toEqual(voteContent('prepare', 1, A));
+});
+
+// @mutation packages/consensus/src/rounds.ts
+// - for (const prepare of [...kept, ...options.prepares, ...this.#strays]) if
+// + for (const prepare of [...kept, ...options.prepares]) if
+test('line 28: prepares of a round too long ago to be kept justify the re-proposal that they come with', () => {
+  const subject = new Subject().work().block(A).prepares(32, null, 0, 1);
+  subject.prepares(2, A, 0, 1, 2).proposal(32, A, { validRound: 2 });
+  expect(subject.lastVote).toEqual(voteContent('prepare', 32, A));
+});
+
+// @mutation packages/consensus/src/core.ts
 // - if (height !== this.height || validRound >= number || proposer
 // + if (height !== this.height || proposer
 test('line 28: a proposal whose valid round is not an earlier one is ignored', () => {
