@@ -4,7 +4,7 @@
  * before it signs. Keys made by `openssl genpkey -algorithm ML-DSA-44` are read as well; they come without that line.
  */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { constants, type FileHandle, open, unlink } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { NacreError } from '@nacre/base';
 import { addressOf, formatAddress } from './address.ts';
@@ -70,7 +70,9 @@ export async function writeKeyFile(path: string, { scheme, seed, passphrase }: N
     }
     await syncDirectory(dirname(path));
   } catch (cause) {
-    throw fileError(path, cause);
+    if (!isErrno(cause, 'EEXIST')) throw fileError(path, cause);
+    const hint = 'Move it away first, or use it.';
+    throw new KeyError('KEY_FILE_EXISTS', `key file ${path} exists and is not overwritten`, { fields: { path }, hint, cause });
   }
 }
 
@@ -100,19 +102,20 @@ function titleOf({ scheme, seed }: KeyFile): string {
 
 /** RFC 7468, section 2. */
 function pem(label: string, bytes: Uint8Array): string {
-  const lines =
-    Buffer.from(bytes)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? [];
-  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
+  const lines = Buffer.from(bytes)
+    .toString('base64')
+    .replaceAll(/.{64}(?=.)/g, '$&\n');
+  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
 }
 
 async function readPrivateText(path: string): Promise<string> {
   let file: FileHandle;
   try {
-    file = await open(path, constants.O_RDONLY);
+    file = await open(path, 'r');
   } catch (cause) {
-    throw fileError(path, cause);
+    if (!isErrno(cause, 'ENOENT')) throw fileError(path, cause);
+    const hint = 'Make one with `nacre init` or `nacre keys new`.';
+    throw new KeyError('KEY_FILE_MISSING', `there is no key file ${path}`, { fields: { path }, hint, cause });
   }
   try {
     const { mode, size } = await file.stat();
@@ -167,7 +170,7 @@ function parseKey(path: string, { text, passphrase }: { text: string; passphrase
 }
 
 function seedOf(path: string, key: KeyObject): KeyFile {
-  const scheme = key.asymmetricKeyType ?? 'unknown';
+  const scheme = String(key.asymmetricKeyType);
   try {
     if (isSignatureScheme(scheme)) return { scheme, seed: new Uint8Array(key.export({ format: 'raw-seed' })) };
   } catch {
@@ -203,27 +206,16 @@ function damaged(path: string, reason: string, cause?: unknown): KeyError {
   });
 }
 
+function isErrno(cause: unknown, code: string): boolean {
+  return (cause as NodeJS.ErrnoException).code === code;
+}
+
 function fileError(path: string, cause: unknown): KeyError {
   if (cause instanceof KeyError) return cause;
-  const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown';
-  const fields = { path, reason };
-  if (reason === 'ENOENT') {
-    return new KeyError('KEY_FILE_MISSING', `there is no key file ${path}`, {
-      fields,
-      hint: 'Make one with `nacre init` or `nacre keys new`.',
-      cause,
-    });
-  }
-  if (reason === 'EEXIST') {
-    return new KeyError('KEY_FILE_EXISTS', `key file ${path} exists and is not overwritten`, {
-      fields,
-      hint: 'Move it away first, or use it.',
-      cause,
-    });
-  }
-  return new KeyError('KEY_FILE_INACCESSIBLE', `key file ${path} cannot be used: ${reason}`, {
-    fields,
-    hint: 'Check the permissions of the file and its directory, and the space on the disk.',
+  const { code } = cause as NodeJS.ErrnoException;
+  return new KeyError('KEY_FILE_INACCESSIBLE', `key file ${path} cannot be used: ${code}`, {
+    fields: { path, reason: code },
+    hint: 'Check that its directory exists, the permissions of both, and the space on the disk.',
     cause,
   });
 }

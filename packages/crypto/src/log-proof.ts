@@ -26,7 +26,12 @@ export interface ConsistencyClaim {
   readonly proof: readonly Hash[];
 }
 
-/** Does the log of `size` entries under `root` hold the leaf at `index`? False for anything malformed; never throws. */
+/**
+ * Does the log of `size` entries under `root` hold the leaf at `index`? False for anything malformed; never throws.
+ *
+ * Size and root must come from the same trusted place: a root does not commit to its size, and the same proof can hold for
+ * two sizes of similar shape.
+ */
 export function verifyInclusion(claim: InclusionClaim): boolean {
   const { index, size, proof } = claim;
   if (!isSize(index) || !isSize(size) || index >= size) return false;
@@ -54,7 +59,7 @@ export function verifyInclusion(claim: InclusionClaim): boolean {
 
 /**
  * Does the log under `newRoot` start with all entries of the log under `oldRoot`, in their order? False for anything
- * malformed; never throws. Nothing (size 0) is a prefix of every log, by the empty proof.
+ * malformed; never throws. Nothing (size 0) is a prefix of every log, by the empty proof. Each size must come from where its root does.
  */
 export function verifyConsistency(claim: ConsistencyClaim): boolean {
   const { oldSize, newSize, oldRoot, newRoot, proof } = claim;

@@ -18,6 +18,8 @@ const INTEGER = 0x02;
 const OCTET_STRING = 0x04;
 const OBJECT_IDENTIFIER = 0x06;
 const NULL = der(0x05);
+/** In the fewest bytes that leave the sign bit clear, which for 600,000 are three. X.690, section 8.3. */
+const ROUNDS = der(INTEGER, Uint8Array.of(PBKDF2_ROUNDS >> 16, (PBKDF2_ROUNDS >> 8) & 0xff, PBKDF2_ROUNDS & 0xff));
 /** Context-specific tag 0: "the octets that follow are the seed". RFC 9881, section 6. */
 const SEED = 0x80;
 
@@ -47,7 +49,7 @@ export async function encryptPrivateKey(privateKey: Uint8Array, passphrase: stri
   const key = await promisify(pbkdf2)(passphrase, salt, PBKDF2_ROUNDS, AES_KEY_BYTES, 'sha256');
   const cipher = createCipheriv('aes-256-cbc', key, iv);
   const encrypted = concatBytes(cipher.update(privateKey), cipher.final());
-  const derivation = der(SEQUENCE, der(OCTET_STRING, salt), integer(PBKDF2_ROUNDS), der(SEQUENCE, HMAC_SHA256, NULL));
+  const derivation = der(SEQUENCE, der(OCTET_STRING, salt), ROUNDS, der(SEQUENCE, HMAC_SHA256, NULL));
   const scheme = der(SEQUENCE, der(SEQUENCE, PBKDF2, derivation), der(SEQUENCE, AES_256_CBC, der(OCTET_STRING, iv)));
   return der(SEQUENCE, der(SEQUENCE, PBES2, scheme), der(OCTET_STRING, encrypted));
 }
@@ -61,12 +63,4 @@ function der(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
 
 function identifier(hex: string): Uint8Array {
   return der(OBJECT_IDENTIFIER, fromHex(hex) as Uint8Array);
-}
-
-/** A positive integer below 2^31, in as few bytes as leave the sign bit clear. */
-function integer(value: number): Uint8Array {
-  const bytes: number[] = [];
-  for (let rest = value; rest > 0; rest = Math.floor(rest / 256)) bytes.unshift(rest % 256);
-  if ((bytes[0] as number) >= 0x80) bytes.unshift(0);
-  return der(INTEGER, Uint8Array.from(bytes));
 }

@@ -185,9 +185,11 @@ function remainingLeaves(before: Slot, { updates, start, end }: Batch): Leaf[] {
   let pending = before.kind === 'leaf' ? before : undefined;
   for (let i = start; i < end; i++) {
     const { key, valueHash } = updates[i] as StateUpdate;
-    const order = pending === undefined ? -1 : compareBytes(key, pending.key);
-    if (order > 0 && pending !== undefined) leaves.push(pending);
-    if (order >= 0) pending = undefined;
+    if (pending !== undefined) {
+      const order = compareBytes(key, pending.key);
+      if (order > 0) leaves.push(pending);
+      if (order >= 0) pending = undefined;
+    }
     if (valueHash !== null) leaves.push({ kind: 'leaf', key, valueHash });
   }
   if (pending !== undefined) leaves.push(pending);
