@@ -109,7 +109,8 @@ export class HeightDriver {
       failed: (error) => this.fail(error),
       isEnded: () => this.#ended,
     });
-    if (restored !== null) this.#resume(restored.votes, restored.proposals);
+    // Only a height at which something was said goes on at once: any other waits for work, or an idle chain would never rest.
+    if (restored !== null && restored.messages.length > 0) this.#resume(restored.votes, restored.proposals);
     this.#scheduleWork();
   }
 
