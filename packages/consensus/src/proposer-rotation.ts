@@ -10,27 +10,24 @@ import { assert } from '@nacre/base';
  */
 export class ProposerRotation {
   readonly #weights: readonly bigint[];
-  readonly #period: bigint;
+  readonly #totalWeight: bigint;
 
   /** @param weights positive integers, at least one */
   constructor(weights: readonly number[]) {
     assert(weights.length > 0, 'somebody has to propose');
-    const divisor = weights.map(BigInt).reduce(greatestCommonDivisor);
-    this.#weights = weights.map((weight) => BigInt(weight) / divisor);
-    this.#period = this.#weights.reduce((sum, weight) => sum + weight, 0n);
+    this.#weights = weights.map(BigInt);
+    this.#totalWeight = this.#weights.reduce((sum, weight) => sum + weight, 0n);
   }
 
   /** @returns the validator's index */
   at(height: number, round: number): number {
-    const slot = (BigInt(height) + BigInt(round)) % this.#period;
+    const slot = BigInt(height) + BigInt(round);
     const taken = this.#seatsSurelyTaken(slot);
-    let left = slot - taken.reduce((sum, seats) => sum + seats, 0n);
-    for (;;) {
+    for (let left = slot - taken.reduce((sum, seats) => sum + seats, 0n); left > 0n; left--) {
       const next = this.#nextSeat(taken);
-      if (left === 0n) return next;
       taken[next] = (taken[next] as bigint) + 1n;
-      left -= 1n;
     }
+    return this.#nextSeat(taken);
   }
 
   /**
@@ -44,7 +41,7 @@ export class ProposerRotation {
   #seatsSurelyTaken(slot: bigint): bigint[] {
     const doubledTime = 2n * slot - BigInt(this.#weights.length);
     if (doubledTime <= 0n) return this.#weights.map(() => 0n);
-    return this.#weights.map((weight) => (doubledTime * weight + this.#period) / (2n * this.#period));
+    return this.#weights.map((weight) => (doubledTime * weight + this.#totalWeight) / (2n * this.#totalWeight));
   }
 
   #nextSeat(taken: readonly bigint[]): number {
@@ -59,8 +56,4 @@ export class ProposerRotation {
   #weight(index: number): bigint {
     return this.#weights[index] as bigint;
   }
-}
-
-function greatestCommonDivisor(a: bigint, b: bigint): bigint {
-  return b === 0n ? a : greatestCommonDivisor(b, a % b);
 }
