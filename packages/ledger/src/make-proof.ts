@@ -45,9 +45,9 @@ function makeClaim(subject: ProofSubject, state: CommittedState): ProofClaim {
   const { service, key } = subject;
   const stateKey = LATEST_RECORD.stateKey({ service, key });
   const { siblings, terminal } = prove(state, stateKey);
-  if (terminal.kind === 'empty') return { kind: 'absent', service, key, siblings, other: null };
+  if (terminal.kind === 'empty') return { kind: 'absent', service, key, stateKey, siblings, other: null };
   assert(!bytesEqual(terminal.key, stateKey), 'a key without a record is not in the state');
-  return { kind: 'absent', service, key, siblings, other: { key: terminal.key, valueHash: terminal.valueHash } };
+  return { kind: 'absent', service, key, stateKey, siblings, other: { key: terminal.key, valueHash: terminal.valueHash } };
 }
 
 function prove(state: CommittedState, stateKey: Hash): StateProof {

@@ -42,6 +42,11 @@ interface AbsentClaim {
   readonly kind: 'absent';
   readonly service: string;
   readonly key: string;
+  /**
+   * Where service and key would stand in the state. It says nothing new: one empty subtree proves the absence of many keys, and without
+   * this a proof with a byte of its key changed would be the proof for that other key.
+   */
+  readonly stateKey: Hash;
   readonly siblings: readonly Hash[];
   /** The only entry of the subtree where the key would stand, or null if it is empty. */
   readonly other: { readonly key: Hash; readonly valueHash: Hash } | null;
@@ -68,6 +73,7 @@ const LatestType = new ContainerType({ record: RecordType, siblings: SiblingsTyp
 const AbsentType = new ContainerType({
   service: NameType,
   key: KeyType,
+  stateKey: HashType,
   siblings: SiblingsType,
   other: new ListCompositeType(new ContainerType({ key: HashType, valueHash: HashType }), 1),
 });
@@ -112,8 +118,8 @@ function claimToWire(claim: ProofClaim): WireClaim {
     case 'latest':
       return { selector, value: { record: recordToWire(claim.record), siblings } };
     case 'absent': {
-      const { service, key, other } = claim;
-      return { selector, value: { service: utf8(service), key: utf8(key), siblings, other: other === null ? [] : [other] } };
+      const { service, key, stateKey, other } = claim;
+      return { selector, value: { service: utf8(service), key: utf8(key), stateKey, siblings, other: other === null ? [] : [other] } };
     }
   }
 }
@@ -132,5 +138,6 @@ function claimFromWire({ selector, value }: WireClaim): ProofClaim {
   const service = fromUtf8(absent.service);
   const key = fromUtf8(absent.key);
   if (service === undefined || key === undefined) throw new RangeError('not UTF-8');
-  return { kind: 'absent', service, key, siblings: absent.siblings, other: absent.other[0] ?? null };
+  const { stateKey, siblings } = absent;
+  return { kind: 'absent', service, key, stateKey, siblings, other: absent.other[0] ?? null };
 }

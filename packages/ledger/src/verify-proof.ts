@@ -74,8 +74,10 @@ function checkClaim(claim: ProofClaim, root: Hash): ProvenClaim | null {
       const { service, key, siblings, other } = claim;
       // Unkeyed records are never under a key, so the absence of the empty one would say nothing.
       if (!isName(service) || key === '') return null;
+      const stateKey = LATEST_RECORD.stateKey({ service, key });
+      if (!bytesEqual(stateKey, claim.stateKey)) return null;
       const terminal: StateTerminal = other === null ? { kind: 'empty' } : { kind: 'leaf', ...other };
-      const finding = verifyStateProof({ root, key: LATEST_RECORD.stateKey({ service, key }), proof: { siblings, terminal } });
+      const finding = verifyStateProof({ root, key: stateKey, proof: { siblings, terminal } });
       return finding?.present === false ? { kind: 'absent', service, key } : null;
     }
   }
