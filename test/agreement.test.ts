@@ -6,7 +6,7 @@ import type { ServiceRecord } from '@nacre/ledger';
 import type { Replica } from '@nacre/replica';
 import { StatementChecker, statementsIn } from '@nacre/simulator';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Cluster, type Key, until } from './support/cluster.ts';
+import { Cluster, type Key, SETUP_TIMEOUT_MS, until } from './support/cluster.ts';
 import { foundService, prices } from './support/prices.ts';
 
 const SERVICE = 'prices';
@@ -30,7 +30,7 @@ beforeEach(async () => {
     for (const statement of statementsIn(frame)) checker.see(statement);
   };
   cluster = await Cluster.start({ root, observe });
-});
+}, SETUP_TIMEOUT_MS);
 
 afterEach(async () => {
   await cluster.stopAll();
