@@ -130,6 +130,15 @@ export class Ledger {
     return checkAdmission(transaction, this.#execution(Math.max(nowMs, this.#tip.timeMs + 1)));
   }
 
+  /**
+   * Whether the next block may hold a decoded transaction, if only to record that it failed. What peers pass on waits by this rule: the node
+   * that acknowledged it may have judged by an older block, and its client is owed an end before the time runs out.
+   */
+  includable(transaction: Transaction, nowMs: number): Result<void, Refusal> {
+    const included = this.#execution(Math.max(nowMs, this.#tip.timeMs + 1)).include(transaction);
+    return included.ok ? ok(undefined) : included;
+  }
+
   /** Verifies signatures with the keys of the tip's state; one verdict per transaction, false also for unknown accounts. */
   verifySignatures(transactions: readonly Transaction[]): Promise<boolean[]> {
     return Promise.all(

@@ -58,7 +58,7 @@ export class TransactionDesk {
     for (const body of bodies) {
       const decoded = ledger.decode(body);
       if (!decoded.ok) return transport.penalize(view.peer.id, decoded.error);
-      if (mempool.has(decoded.value.txId) || !ledger.admissible(decoded.value, clock.nowMs()).ok) continue;
+      if (mempool.has(decoded.value.txId) || !ledger.includable(decoded.value, clock.nowMs()).ok) continue;
       fresh.push(decoded.value);
     }
     const taken = fresh.slice(0, VERIFYING_PER_PEER_MAX - view.verifying);
