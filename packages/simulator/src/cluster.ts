@@ -2,7 +2,7 @@ import type { Signer } from '@nacre/base';
 import { type Address, assert, type Log, type Refusal } from '@nacre/base';
 import { addressOf } from '@nacre/crypto';
 import { createGenesis, type Genesis } from '@nacre/ledger';
-import { prepareValidatorHome, type ReplicaConfiguration } from '@nacre/replica';
+import { prepareValidatorHome } from '@nacre/replica';
 import type { ClusterReplica, OpenReplica } from './cluster-replica.ts';
 import type { FaultTally } from './fault-tally.ts';
 import { statementsIn } from './frame-reader.ts';
@@ -23,7 +23,6 @@ export const EPOCH_MS = GENESIS_TIME_MS + 60_000;
 
 export interface ClusterOptions {
   readonly scenario: Scenario;
-  readonly configuration: Partial<ReplicaConfiguration>;
   readonly open: OpenReplica;
   readonly kit: SignatureKit;
 }
@@ -55,7 +54,8 @@ export class Cluster {
   readonly #dependencies: ClusterDependencies;
 
   constructor(options: ClusterOptions, dependencies: ClusterDependencies, events: SimNodeEvents) {
-    const { scenario, configuration, open, kit } = options;
+    const { scenario, open, kit } = options;
+    const { configuration } = scenario;
     const { random, scheduler, tally, trace, statements, logOf, penalized } = dependencies;
     this.#dependencies = dependencies;
     const keys = random.fork('keys');

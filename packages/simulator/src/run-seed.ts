@@ -1,6 +1,5 @@
 import { type Refusal, toHex } from '@nacre/base';
 import type { Applied } from '@nacre/ledger';
-import type { ReplicaConfiguration } from '@nacre/replica';
 import { ChainChecker } from './chain-checker.ts';
 import { ClientHistory } from './client-history.ts';
 import { Cluster } from './cluster.ts';
@@ -33,7 +32,6 @@ const EVENTS_MAX = 20_000_000;
 export interface RunOptions {
   /** Broken variants take the place of the real replica here. */
   readonly open?: OpenReplica;
-  readonly configuration?: Partial<ReplicaConfiguration>;
   readonly onTrace?: (entry: TraceEntry) => void;
   readonly onLog?: (nowMs: number, ...entry: Parameters<LogListener>) => void;
 }
@@ -81,7 +79,7 @@ class SeedRun {
   #laterRounds = 0;
   #settled = false;
 
-  constructor(scenario: Scenario, { open = openReplica, configuration = {}, onTrace, onLog }: RunOptions) {
+  constructor(scenario: Scenario, { open = openReplica, onTrace, onLog }: RunOptions) {
     this.#scenario = scenario;
     this.#trace = new Trace(onTrace);
     this.#chain = new ChainChecker(this.#report);
@@ -91,7 +89,7 @@ class SeedRun {
     const [tally, trace, history] = [this.#tally, this.#trace, this.#history];
     const kit = scenario.realSignatures ? realKit() : testKit();
     this.#cluster = new Cluster(
-      { scenario, configuration, open, kit },
+      { scenario, open, kit },
       {
         random: random.fork('cluster'),
         scheduler,

@@ -1,3 +1,4 @@
+import type { ReplicaConfiguration } from '@nacre/replica';
 import type { DiskSpeed } from './disk-timing.ts';
 import type { NetworkConditions } from './network-conditions.ts';
 import { SeededRandom } from './random.ts';
@@ -24,6 +25,8 @@ export interface Scenario {
   readonly faultsMs: number;
   readonly conditions: NetworkConditions;
   readonly diskSpeed: DiskSpeed;
+  /** How the replicas are configured, where it differs from what suits a local network. */
+  readonly configuration: Partial<ReplicaConfiguration>;
   /** For each node, how far its wall clock is off, in ms. */
   readonly clockOffsetsMs: readonly number[];
   readonly crashes: readonly CrashPlan[];
@@ -59,7 +62,7 @@ export function drawScenario({ seed, validators }: ScenarioOptions): Scenario {
   const weights = drawWeights(random.fork('weights'), validators ?? drawn);
   const followers = random.chance(FOLLOWER_CHANCE) ? 1 : 0;
   const nodes = weights.length + followers;
-  const faultsMs = realSignatures ? random.between(3_000, 4_000) : random.between(6_000, 16_000);
+  const faultsMs = realSignatures ? random.between(2_000, 3_000) : random.between(4_000, 10_000);
   return {
     seed,
     weights,
@@ -68,6 +71,7 @@ export function drawScenario({ seed, validators }: ScenarioOptions): Scenario {
     faultsMs,
     conditions: drawConditions(random.fork('conditions')),
     diskSpeed: drawDiskSpeed(random.fork('disk')),
+    configuration: drawConfiguration(random.fork('configuration')),
     clockOffsetsMs: Array.from({ length: nodes }, () => Math.round(random.between(-CLOCK_OFFSET_MS, CLOCK_OFFSET_MS))),
     crashes: drawCrashes(random.fork('crashes'), nodes, faultsMs),
     submissionGapMs: random.between(60, 400),
@@ -107,6 +111,13 @@ function drawDiskSpeed(random: SeededRandom): DiskSpeed {
     stallChance: random.chance(0.5) ? random.between(0.001, 0.02) : 0,
     stallMs: [20, 300],
   };
+}
+
+/** Timeouts from well above the network's delays, where rounds are rare, down to below them, where every height takes several. */
+function drawConfiguration(random: SeededRandom): Partial<ReplicaConfiguration> {
+  const patience = random.between(0.1, 1);
+  const timeouts = { proposeMs: 400 * patience, prepareMs: 200 * patience, commitMs: 200 * patience, growthMs: random.between(20, 200) };
+  return { timeouts, repairIntervalMs: random.between(40, 150) };
 }
 
 function drawCrashes(random: SeededRandom, nodes: number, faultsMs: number): CrashPlan[] {

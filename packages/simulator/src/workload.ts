@@ -41,10 +41,22 @@ interface SimService {
   writers: readonly Address[];
 }
 
+interface WriterChange {
+  readonly service: SimService;
+  readonly writers: readonly Address[];
+}
+
 interface Sent {
   readonly call: ClientCall;
   readonly transaction: Transaction;
   retried: boolean;
+}
+
+interface Drawn {
+  readonly account: KeyHolder;
+  readonly operation: Operation;
+  /** Told the id of the transaction, to look out for its commit. */
+  readonly created?: (txId: Hash) => void;
 }
 
 interface Dependencies {
@@ -65,6 +77,7 @@ export class Workload {
   readonly #dependencies: Dependencies;
   readonly #accounts: Awaited<KeyHolder>[] = [];
   readonly #services: Awaited<SimService>[] = [];
+  readonly #writerChanges: Awaited<WriterChange>[] = [];
   readonly #sent: Sent[] = [];
 
   constructor(options: { readonly gapMs: number; readonly untilMs: number }, dependencies: Dependencies) {
@@ -98,7 +111,7 @@ export class Workload {
     this.#submit(transaction, random.chance(TWO_NODES_CHANCE) ? 2 : 1);
   }
 
-  #draw(): { account: KeyHolder; operation: Operation; created?: (txId: Hash) => void } {
+  #draw(): Drawn {
     const { random, cluster } = this.#dependencies;
     const accounts = this.#accounts.filter(({ ready }) => ready).map(({ value }) => value);
     const services = this.#services.filter(({ ready }) => ready).map(({ value }) => value);
@@ -113,7 +126,7 @@ export class Workload {
     return { account, operation: this.#drawRecords(service.name) };
   }
 
-  #drawAccount(): { account: KeyHolder; operation: Operation; created: (txId: Hash) => void } {
+  #drawAccount(): Drawn {
     const { random, cluster, kit } = this.#dependencies;
     const holder = newKeyHolder(kit, random);
     return {
@@ -123,7 +136,7 @@ export class Workload {
     };
   }
 
-  #drawService(accounts: readonly KeyHolder[]): { account: KeyHolder; operation: Operation; created: (txId: Hash) => void } {
+  #drawService(accounts: readonly KeyHolder[]): Drawn {
     const owner = this.#dependencies.random.pick(accounts);
     const service: SimService = { name: `service-${this.#services.length}`, owner, writers: this.#drawWriters(accounts) };
     return {
@@ -133,10 +146,14 @@ export class Workload {
     };
   }
 
-  /** Takes the right to write from some and gives it to others, while records of theirs are on their way. */
-  #drawUpdate(service: SimService, accounts: readonly KeyHolder[]): { account: KeyHolder; operation: Operation } {
-    service.writers = this.#drawWriters(accounts);
-    return { account: service.owner, operation: { kind: 'service.update', ...definition(service) } };
+  /** Takes the right to write from some and gives it to others. Until it is committed they go on as before, so records of theirs are on their way. */
+  #drawUpdate(service: SimService, accounts: readonly KeyHolder[]): Drawn {
+    const writers = this.#drawWriters(accounts);
+    return {
+      account: service.owner,
+      operation: { kind: 'service.update', ...definition({ ...service, writers }) },
+      created: (createdBy) => this.#writerChanges.push({ value: { service, writers }, createdBy, ready: false }),
+    };
   }
 
   #drawWriters(accounts: readonly KeyHolder[]): Address[] {
@@ -212,9 +229,14 @@ export class Workload {
     const { cluster } = this.#dependencies;
     const replica = cluster.nodes.find((node) => node.replica !== null)?.replica;
     if (replica === null || replica === undefined) return;
-    for (const awaited of [...this.#accounts, ...this.#services]) {
-      if (!awaited.ready && replica.transactionStatus(awaited.createdBy).status === 'committed') awaited.ready = true;
-    }
+    const isNew = <Value>(awaited: Awaited<Value>): boolean => {
+      if (awaited.ready || replica.transactionStatus(awaited.createdBy).status !== 'committed') return false;
+      awaited.ready = true;
+      return true;
+    };
+    this.#accounts.forEach(isNew);
+    this.#services.forEach(isNew);
+    for (const { value } of this.#writerChanges.filter(isNew)) value.service.writers = value.writers;
   }
 }
 

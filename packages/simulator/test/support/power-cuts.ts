@@ -23,6 +23,7 @@ export function powerCuts(seed: number): Scenario {
     faultsMs: FAULTS_MS,
     conditions: { ...CALM_CONDITIONS, delayMeanMs: 5 },
     diskSpeed: { syncMs: [1, 4], writeMs: [0.3, 1], readMs: [0.02, 0.2], stallChance: 0, stallMs: [0, 0] },
+    configuration: {},
     clockOffsetsMs: NODES.map(() => 0),
     crashes,
     submissionGapMs: 50,
