@@ -21,6 +21,7 @@ import {
   RoundType,
   SignatureType,
   Uint53Type,
+  VALIDATOR_SET_BYTES_MAX,
   ValidatorSetType,
   VersionType,
   validatorsToBits,
@@ -62,8 +63,7 @@ export const CertificateType = new ContainerType({
 });
 
 /** Longest encoding in bytes: fixed fields with two offsets, the bit list, and per signature its offset and bytes. */
-export const CERTIFICATE_BYTES_MAX =
-  1 + 8 + 4 + 32 + 8 + Math.ceil(COMMITTEE_SIZE_MAX / 8) + 1 + COMMITTEE_SIZE_MAX * (4 + SIGNATURE_BYTES_MAX);
+export const CERTIFICATE_BYTES_MAX = 1 + 8 + 4 + 32 + 8 + VALIDATOR_SET_BYTES_MAX + COMMITTEE_SIZE_MAX * (4 + SIGNATURE_BYTES_MAX);
 
 /** For containers that hold certificates. */
 export function certificateToWire(certificate: Certificate): ValueOf<typeof CertificateType> {

@@ -3,9 +3,9 @@ import { bytesEqual, fail, ok, type Refusal, type Result } from '@nacre/base';
 
 /** One value, one encoding. */
 export interface Codec<Value> {
-  encode(value: Value): Uint8Array;
+  readonly encode: (value: Value) => Uint8Array;
   /** Never throws: code `MALFORMED` with `what` was expected, the `reason`, and how many `bytes` came. */
-  decode(bytes: Uint8Array): Result<Value, Refusal<'MALFORMED'>>;
+  readonly decode: (bytes: Uint8Array) => Result<Value, Refusal<'MALFORMED'>>;
 }
 
 interface CodecOptions {
@@ -16,9 +16,9 @@ interface CodecOptions {
 }
 
 interface ConvertedCodecOptions<Wire, Value> extends CodecOptions {
-  toWire(value: Value): Wire;
+  readonly toWire: (value: Value) => Wire;
   /** May throw on what the SSZ type cannot express; the decoder turns that into a refusal. */
-  fromWire(wire: Wire): Value;
+  readonly fromWire: (wire: Wire) => Value;
 }
 
 /**
@@ -36,7 +36,7 @@ export function convertedCodec<Wire, Value>(type: Type<Wire>, options: Converted
   const refuse = (reason: string, bytes: Uint8Array) => fail({ code: 'MALFORMED' as const, what: name, reason, bytes: bytes.length });
   return {
     encode,
-    decode(bytes) {
+    decode: (bytes) => {
       if (bytes.length > bytesMax) return refuse('too large', bytes);
       let value: Value;
       try {

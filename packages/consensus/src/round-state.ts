@@ -1,5 +1,4 @@
 import { ContainerType, ListCompositeType, type ValueOf } from '@chainsafe/ssz';
-import { COMMITTEE_SIZE_MAX } from '@nacre/base';
 import { type Codec, convertedCodec } from './codec.ts';
 import {
   BoundedUintType,
@@ -8,6 +7,7 @@ import {
   FORMAT_VERSION,
   RoundType,
   Uint53Type,
+  VALIDATOR_SET_BYTES_MAX,
   ValidatorSetType,
   VersionType,
   validatorsToBits,
@@ -55,7 +55,7 @@ export const RoundStateType = new ContainerType({
 });
 
 /** Longest encoding in bytes: the fixed fields, and per set its offset, its fields and the bit list. */
-export const ROUND_STATE_BYTES_MAX = 1 + 8 + 4 + 3 + 4 + ROUND_STATE_SETS_MAX * (4 + 4 + 1 + 4 + COMMITTEE_SIZE_MAX / 8 + 1);
+export const ROUND_STATE_BYTES_MAX = 1 + 8 + 4 + 3 + 4 + ROUND_STATE_SETS_MAX * (4 + 4 + 1 + 4 + VALIDATOR_SET_BYTES_MAX);
 
 /** For containers that hold round states. */
 export function roundStateToWire(state: RoundState): ValueOf<typeof RoundStateType> {

@@ -73,6 +73,8 @@ export const SignatureType = new ByteListType(SIGNATURE_BYTES_MAX);
 export const PublicKeyType = new ByteListType(PUBLIC_KEY_BYTES_MAX);
 /** A set of validators; its last bit is set, so that the encoding does not depend on the committee's size. */
 export const ValidatorSetType = new BitListType(COMMITTEE_SIZE_MAX);
+/** Longest encoding of such a set in bytes: one bit per validator and the end bit. */
+export const VALIDATOR_SET_BYTES_MAX = Math.floor(COMMITTEE_SIZE_MAX / 8) + 1;
 
 /** @param validators ascending, without repetition */
 export function validatorsToBits(validators: readonly number[]): BitArray {

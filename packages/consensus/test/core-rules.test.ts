@@ -1,4 +1,5 @@
 /** Algorithm 1 of arXiv:1807.04938, line by line. Four validators of weight 1; the one under test is 3; validator r proposes round r. */
+import { ROUND_MAX } from '@nacre/base';
 import { expect, test } from 'vitest';
 import { block, committeeOf, TIMEOUTS } from './support/fixtures.ts';
 import { Subject, voteContent } from './support/subject.ts';
@@ -580,4 +581,12 @@ test('line 62: the prepare timeout does nothing after we have committed', () => 
 test('lines 65-67: the commit timeout begins the next round, whatever the step', () => {
   const subject = new Subject().work().commits(0, null, 0, 1, 2).timeout('commit', 0);
   expect(subject.core).toMatchObject({ round: 1, currentStep: 'propose' });
+});
+
+// @mutation packages/consensus/src/core.ts
+// - if (kind === 'commit' && round < ROUND_MAX) this.#startRound(round + 1);
+// + if (kind === 'commit') this.#startRound(round + 1);
+test('lines 65-67: there is no round after the last one that a message can name', () => {
+  const subject = new Subject().work().prepares(ROUND_MAX, null, 0, 1);
+  expect(subject.timeout('commit', ROUND_MAX).core.round).toBe(ROUND_MAX);
 });

@@ -39,7 +39,7 @@ export function committeeOf(...weights: number[]): Committee {
 }
 
 /** Not a signature scheme: the "signature" is a hash that anyone can make, which is all that these tests need. */
-export function fakeSignature(signed: Omit<SignedBytes, 'signature'>): Uint8Array {
+function fakeSignature(signed: Omit<SignedBytes, 'signature'>): Uint8Array {
   return sha256(concatBytes(signed.publicKey, utf8(signed.context), signed.message));
 }
 
