@@ -57,7 +57,12 @@ function frameName(
     case 'headers':
     case 'blocks':
       return `${message.kind} from ${message.from}, ${message.count}`;
-    default:
+    case 'block':
+    case 'bodies':
+    case 'transactions':
+    case 'decided':
+    case 'instance':
+    case 'instance-answer':
       return message.kind;
   }
 }

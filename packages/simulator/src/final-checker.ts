@@ -105,7 +105,7 @@ async function recordsOf(replica: ClusterReplica, service: string): Promise<stri
       limit: RECORDS_PAGE,
     });
     for (const record of page.records)
-      lines.push(JSON.stringify(record, (_, value) => (value instanceof Uint8Array ? toHex(value) : value)));
+      lines.push(JSON.stringify(record, (_, value: unknown) => (value instanceof Uint8Array ? toHex(value) : value)));
     fromIndex = page.nextIndex;
   }
   return lines.join('\n');

@@ -17,7 +17,9 @@ export function statementsIn({ kind, bytes }: Pick<OutgoingFrame, 'kind' | 'byte
       return message.votes.map(voteStatement);
     case 'decided':
       return commitStatements(message.certificate);
-    default:
+    case 'round-state':
+    case 'transactions':
+    case 'instance':
       return [];
   }
 }

@@ -19,7 +19,7 @@ import type { Violation, ViolationCode } from './violation.ts';
 import { Workload } from './workload.ts';
 
 /** Virtual time within which everything must be settled once the faults have stopped. The bound that the network promises. */
-export const PROGRESS_MS_MAX = 60_000;
+const PROGRESS_MS_MAX = 60_000;
 /** Clients go on for so long after the faults, so that there is always something left to decide, in virtual ms. */
 const WORKLOAD_AFTER_MS = 1_000;
 /** How often a run looks whether it is settled, in virtual ms. */

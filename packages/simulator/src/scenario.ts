@@ -41,7 +41,7 @@ export interface ScenarioOptions {
 }
 
 /** One seed in so many runs on ML-DSA itself; apart from the seeds whose runs are repeated. */
-export const REAL_SIGNATURES_EVERY = 100;
+const REAL_SIGNATURES_EVERY = 100;
 const REAL_SIGNATURES_OFFSET = 25;
 /** Shares of what a scenario may or may not have. */
 const SEVEN_CHANCE = 0.3;

@@ -3,7 +3,7 @@ import { FAULT_KINDS, type FaultKind } from './fault-tally.ts';
 import type { RunResult } from './run-seed.ts';
 
 /** So many seeds show every kind of fault many times over. With fewer, a kind may be missing by chance. */
-export const SEEDS_FOR_ALL_FAULTS = 50;
+const SEEDS_FOR_ALL_FAULTS = 50;
 
 /** The sums over all seeds of one command. */
 export class Summary {

@@ -36,7 +36,7 @@ test('events run in order of time, and everything they wake has settled before t
   scheduler.schedule(1, () => {
     seen.push('early');
     void (async () => {
-      for (let i = 0; i < 50; i++) await null;
+      for (let i = 0; i < 50; i++) await Promise.resolve();
       seen.push('woken');
     })();
   });

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { SeedOutcome } from '../src/check-seed.ts';
 import { FAULT_KINDS, type FaultKind } from '../src/fault-tally.ts';
-import { drawScenario, REAL_SIGNATURES_EVERY } from '../src/scenario.ts';
-import { SEEDS_FOR_ALL_FAULTS, Summary } from '../src/summary.ts';
+import { drawScenario } from '../src/scenario.ts';
+import { Summary } from '../src/summary.ts';
 
 const faults = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 2])) as Record<FaultKind, number>;
 const outcome: SeedOutcome = {
@@ -20,6 +20,9 @@ const outcome: SeedOutcome = {
   penalties: { RULE_BROKEN: 1 },
   repeated: true,
 };
+
+/** With fewer seeds a kind of fault may be missing by chance. */
+const SEEDS_FOR_ALL_FAULTS = 50;
 
 function summaryOf(count: number, each: SeedOutcome): Summary {
   const summary = new Summary();
@@ -48,7 +51,7 @@ test('seeds draw scenarios of both sizes, with and without every fault, and alwa
   const drawn = Array.from({ length: 400 }, (_, seed) => drawScenario({ seed }));
   expect(new Set(drawn.map(({ weights }) => weights.length))).toEqual(new Set([4, 7]));
   expect(new Set(drawn.map(({ followers }) => followers))).toEqual(new Set([0, 1]));
-  expect(drawn.filter(({ realSignatures }) => realSignatures)).toHaveLength(400 / REAL_SIGNATURES_EVERY);
+  expect(drawn.filter(({ realSignatures }) => realSignatures)).toHaveLength(4);
   for (const { weights, followers, clockOffsetsMs, crashes, faultsMs, conditions } of drawn) {
     const total = weights.reduce((sum, weight) => sum + weight);
     expect(weights.every((weight) => 3 * weight < total)).toBe(true);

@@ -8,7 +8,7 @@ import { Trace } from '../../src/trace.ts';
 
 const SPEED: DiskSpeed = { syncMs: [2, 3], writeMs: [0.5, 1], readMs: [0.1, 0.2], stallChance: 0, stallMs: [0, 0] };
 const EVENTS_MAX = 100_000;
-export const EPOCH_MS = 1_000_000;
+const EPOCH_MS = 1_000_000;
 
 /** A scheduler with a disk and whatever else a test puts on it. */
 export class Machine {
