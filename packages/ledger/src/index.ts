@@ -4,7 +4,18 @@ export { buildTransaction, type TransactionRequest } from './build-transaction.t
 export { LedgerError, type LedgerErrorCode } from './errors.ts';
 export { formatGenesis, type Genesis, type GenesisValidator } from './genesis.ts';
 export { blockHash, decodeHeader, encodeHeader, HEADER_BYTES_MAX, type Header, type LateCommitters } from './header.ts';
-export { bodyKey, bodyOperation, expiredKey, pendingKey, pendingRange } from './keys.ts';
+export {
+  bodyKey,
+  bodyOperation,
+  expiredKey,
+  pendingKey,
+  pendingRange,
+  requestKey,
+  requestName,
+  requestNameOf,
+  requestsBefore,
+  requestTimeKey,
+} from './keys.ts';
 export { Ledger } from './ledger.ts';
 export * from './ledger-types.ts';
 export { isMediaType, isName } from './names.ts';

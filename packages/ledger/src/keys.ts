@@ -34,6 +34,10 @@ const PREFIX = {
   pending: 0x20,
   /** Transaction id -> when it was seen to have expired. Local: other nodes may never have heard of it. */
   expired: 0x21,
+  /** Service, request id -> which transaction this node made of it. Local: request ids are scoped to a node. */
+  request: 0x22,
+  /** Time, service, request id -> empty: the order in which requests are forgotten. */
+  requestTime: 0x23,
 } as const;
 
 function key(prefix: number, ...parts: Uint8Array[]): Uint8Array {
@@ -94,3 +98,15 @@ export const bodyOperation = (transaction: { readonly bodyHash: Hash; readonly b
 export const pendingKey = (txId: Hash): Uint8Array => key(PREFIX.pending, txId);
 export const pendingRange = (): Pick<StoreRange, 'gte' | 'lt'> => rangeOf(key(PREFIX.pending));
 export const expiredKey = (txId: Hash): Uint8Array => key(PREFIX.expired, txId);
+
+/** Reserved for the node's own submissions. A request's name is a service and an id that the client chose for it. */
+export const requestName = (service: string, requestId: string): Uint8Array => concatBytes(named(service), utf8(requestId));
+export const requestKey = (name: Uint8Array): Uint8Array => key(PREFIX.request, name);
+export const requestTimeKey = (timeMs: number, name: Uint8Array): Uint8Array => key(PREFIX.requestTime, uint64Bytes(timeMs), name);
+/** The name that ends a key made by `requestTimeKey`. */
+export const requestNameOf = (timeKey: Uint8Array): Uint8Array => timeKey.subarray(1 + 8);
+/** Requests from before `timeMs`, oldest first. */
+export const requestsBefore = (timeMs: number): Pick<StoreRange, 'gte' | 'lt'> => ({
+  gte: key(PREFIX.requestTime),
+  lt: key(PREFIX.requestTime, uint64Bytes(timeMs)),
+});

@@ -47,6 +47,7 @@ import {
   ACCOUNT,
   type Account,
   PARTICIPATION,
+  type Participation,
   RECORD_LOG,
   RECOVERY,
   type RecordLog,
@@ -57,7 +58,7 @@ import {
 import { expiredStatusCodec, includedStatusCodec } from './status.ts';
 import { historyTiles, readTip, verifyTail } from './stored-tail.ts';
 import { type StoredTip, storedTipCodec } from './tip.ts';
-import { decodeTransaction, TRANSACTION_CONTEXT, type Transaction } from './transaction.ts';
+import { decodeTransaction, TRANSACTION_CONTEXT, type Transaction, transactionIdOf } from './transaction.ts';
 import { verifyBlockSignatures } from './verify-block-signatures.ts';
 
 /**
@@ -236,7 +237,7 @@ export class Ledger {
 
   /** Whether the chain up to the tip has credited a validator's commit for a height, so that a block need not show it again. */
   creditedCommits(): (height: number, validator: number) => boolean {
-    const recent = readState(this.#state.read, PARTICIPATION, null)?.recent ?? [];
+    const recent = this.participation()?.recent ?? [];
     return (height, validator) => recent.find((credited) => credited.height === height)?.validators.includes(validator) ?? true;
   }
 
@@ -264,6 +265,12 @@ export class Ledger {
   /** Encoded transaction by body hash, whether it waits, or stands in a block. */
   body(bodyHash: Hash): Uint8Array | undefined {
     return this.#blocks.body(bodyHash);
+  }
+
+  /** Id of a stored transaction, read without decoding the whole of it: a block may list thousands. */
+  transactionId(bodyHash: Hash): Hash | undefined {
+    const bytes = this.#blocks.body(bodyHash);
+    return bytes === undefined ? undefined : transactionIdOf(bytes, this.genesis);
   }
 
   /** Final status of a transaction; undefined if this node knows of none. */
@@ -296,6 +303,11 @@ export class Ledger {
 
   recordLog(service: string): RecordLog | undefined {
     return readState(this.#state.read, RECORD_LOG, service);
+  }
+
+  /** Who has signed how much of this epoch; undefined before the first block. */
+  participation(): Participation | undefined {
+    return readState(this.#state.read, PARTICIPATION, null);
   }
 
   /** The last decided recovery of a validator. */

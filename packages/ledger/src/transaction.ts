@@ -91,6 +91,11 @@ export function decodeTransaction(bytes: Uint8Array, genesis: Genesis): Result<T
   return ok({ txId, bodyHash: transactionBodyHash(txId, signature), contents, signature, bytes });
 }
 
+/** The id of a transaction by its canonical bytes, which a node stored after it had decoded them once. */
+export function transactionIdOf(envelope: Uint8Array, genesis: Genesis): Hash {
+  return taggedHash(TRANSACTION_ID_TAG, contentsBytes(envelope, SCHEMES[genesis.scheme].signatureBytes));
+}
+
 /**
  * The contents within an envelope's canonical bytes: version (1), two offsets (4 each), contents, signature.
  * Slicing saves encoding them a second time for the id.

@@ -79,6 +79,10 @@ export class Mempool {
     return this.#byId.has(toHex(txId));
   }
 
+  get(txId: Hash): Transaction | undefined {
+    return this.#byId.get(toHex(txId))?.transaction;
+  }
+
   withBody(bodyHash: Hash): Transaction | undefined {
     return this.#byBody.get(toHex(bodyHash))?.transaction;
   }
@@ -91,17 +95,19 @@ export class Mempool {
   /**
    * Takes a verified, admissible transaction that a client handed in here.
    *
+   * @param alongside stored by the same synced write; for a transaction that nobody else can have handed in before
    * @returns once it is durable: from then on it survives any crash of this node. `MEMPOOL_FULL` and `ACCOUNT_FULL`
    *   are retryable; an own copy already pending is simply made durable.
    */
-  async admit(transaction: Transaction, nowMs: number): Promise<Result<void>> {
+  async admit(transaction: Transaction, nowMs: number, alongside: readonly StoreOperation[] = []): Promise<Result<void>> {
     let pending = this.#byId.get(toHex(transaction.txId));
     if (pending === undefined) {
       const refusal = this.#refusal(transaction);
       if (refusal !== null) return fail(refusal);
       pending = this.#insert(transaction, nowMs);
     }
-    pending.durable ??= this.#write(this.#operations(pending.transaction, ACKNOWLEDGED), true);
+    assert(pending.durable === null || alongside.length === 0, 'what is stored alongside a transaction comes with its first admission');
+    pending.durable ??= this.#write([...this.#operations(pending.transaction, ACKNOWLEDGED), ...alongside], true);
     try {
       await pending.durable;
     } catch (cause) {

@@ -10,6 +10,7 @@ import {
   type Refusal,
   type Signer,
   type Store,
+  type StoreOperation,
   type Timer,
   type Transport,
   type Verifier,
@@ -60,6 +61,7 @@ export interface ReplicaStatus {
   readonly voting: boolean;
   readonly doubt: Refusal | null;
   readonly pending: number;
+  readonly pendingBytes: number;
   readonly peers: number;
 }
 
@@ -219,6 +221,7 @@ export class Replica {
       voting: this.#driver?.voting ?? false,
       doubt: this.#journal?.doubt ?? null,
       pending: this.#mempool.count,
+      pendingBytes: this.#mempool.bytes,
       peers: this.#peers.size,
     };
   }
@@ -231,12 +234,18 @@ export class Replica {
   /**
    * Takes a transaction of a client.
    *
+   * @param alongside what the same synced write stores: there after a crash if and only if the transaction is
    * @returns ok once it is fsynced here; else the refusal: undecodable, unknown account, not a writer, expired,
    *   duplicate, over quota, bad signature, full
    */
-  async submit(envelope: Uint8Array): Promise<Admission> {
+  async submit(envelope: Uint8Array, alongside: readonly StoreOperation[] = []): Promise<Admission> {
     if (this.#mode === 'stopped') return fail({ code: 'STOPPED' });
-    return this.#transactions.submit(envelope);
+    return this.#transactions.submit(envelope, alongside);
+  }
+
+  /** A transaction that waits here for a block. */
+  pendingTransaction(txId: Hash): Transaction | undefined {
+    return this.#mempool.get(txId);
   }
 
   transactionStatus(txId: Hash): SubmissionStatus {

@@ -1,4 +1,4 @@
-import { type Clock, fail, type Hash, type Lane, ok, type Result, type Transport } from '@nacre/base';
+import { type Clock, fail, type Hash, type Lane, ok, type Result, type StoreOperation, type Transport } from '@nacre/base';
 import type { Ledger, Transaction, TransactionStatus } from '@nacre/ledger';
 import type { Mempool } from './mempool.ts';
 import type { PeerView } from './peer-table.ts';
@@ -33,18 +33,18 @@ export class TransactionDesk {
   }
 
   /** @returns ok once the transaction is fsynced here; then it is on its way to everyone */
-  async submit(envelope: Uint8Array): Promise<Admission> {
+  async submit(envelope: Uint8Array, alongside: readonly StoreOperation[] = []): Promise<Admission> {
     const decoded = this.#dependencies.ledger.decode(envelope);
-    return decoded.ok ? this.admit(decoded.value) : decoded;
+    return decoded.ok ? this.admit(decoded.value, alongside) : decoded;
   }
 
-  async admit(transaction: Transaction): Promise<Admission> {
+  async admit(transaction: Transaction, alongside: readonly StoreOperation[] = []): Promise<Admission> {
     const { ledger, mempool, clock, work } = this.#dependencies;
     const admissible = ledger.admissible(transaction, clock.nowMs());
     if (!admissible.ok) return admissible;
     const [valid] = await ledger.verifySignatures([transaction]);
     if (valid !== true) return fail({ code: 'SIGNATURE_INVALID', account: transaction.contents.account });
-    const admitted = await mempool.admit(transaction, clock.nowMs());
+    const admitted = await mempool.admit(transaction, clock.nowMs(), alongside);
     if (!admitted.ok) return admitted;
     this.#send([transaction], EVERYONE);
     work();
