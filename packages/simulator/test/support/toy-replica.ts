@@ -136,9 +136,7 @@ class ToyReplica implements ClusterReplica {
   }
 
   status(): ReturnType<ClusterReplica['status']> {
-    const { height, blockHash, timeMs } = this.#tip();
-    const doubt = this.#defect.inDoubt === true ? { code: 'PLANTED' } : null;
-    return { height, blockHash, timeMs, round: 0, mode: 'consensus', voting: true, doubt, pending: 0, peers: 0 };
+    return { doubt: this.#defect.inDoubt === true ? { code: 'PLANTED' } : null, peers: 0 };
   }
 
   async submit(envelope: Uint8Array): ReturnType<ClusterReplica['submit']> {
