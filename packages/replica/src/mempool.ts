@@ -200,8 +200,8 @@ export class Mempool {
           stale.push(...this.#expiry(decoded.value));
         } else {
           const pending = this.#insert(decoded.value, nowMs);
+          // Acknowledged, but not taken for synced: what a killed process wrote may stand in memory only.
           pending.acknowledged = value[HASH_BYTES] === ACKNOWLEDGED;
-          pending.durable = pending.acknowledged ? Promise.resolve() : null;
         }
       }
       const last = entries.at(-1);
@@ -227,6 +227,8 @@ export class Mempool {
   #refusal(transaction: Transaction): Refusal | null {
     const { pendingCountMax, pendingBytesMax, accountShareDivisor } = this.#bounds;
     const size = transaction.bytes.length;
+    // It may have been decided while its signature was verified. Pending, it would expire one day and take its block's body along.
+    if (this.#ledger.transactionStatus(transaction.txId) !== undefined) return { code: 'DUPLICATE', txId: toHex(transaction.txId) };
     if (this.#byId.size >= pendingCountMax || this.#bytes + size > pendingBytesMax) {
       return { code: 'MEMPOOL_FULL', count: this.#byId.size, bytes: this.#bytes, pendingCountMax, pendingBytesMax };
     }
