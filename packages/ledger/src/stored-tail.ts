@@ -6,9 +6,10 @@ import type { BlockStore } from './block-store.ts';
 import { CommittedState } from './committed-state.ts';
 import { LedgerError } from './errors.ts';
 import type { Genesis } from './genesis.ts';
-import { historyTileKey, tipKey } from './keys.ts';
+import { historyTileKey, statusKey, tipKey } from './keys.ts';
 import { readState } from './overlay.ts';
 import { PARTICIPATION, RECORD_LOG, type StateKind, stateValueHash } from './state-kinds.ts';
+import { includedStatusCodec } from './status.ts';
 import { type StoredTip, storedTipCodec } from './tip.ts';
 
 export interface Tail {
@@ -49,7 +50,7 @@ export async function verifyTail(tip: StoredTip, tail: Tail): Promise<Block | nu
     if (block === null) return null;
     require(bytesEqual(block.header.stateRoot, tip.stateRoot), 'the state is not that of the last block');
     checkHistory(tip, block, store);
-    for (const service of servicesOf(block, blocks)) checkLog(state, service);
+    for (const service of servicesOf(block, tail)) checkLog(state, service);
     await checkTipCertificate(tip, tail);
     return block;
   } catch (cause) {
@@ -72,23 +73,26 @@ function checkHistory(tip: StoredTip, block: Block, store: Store): void {
   require(bytesEqual(logRootAt({ size: tip.height, readTile }), tip.historyRoot), 'the history does not end in the last block');
 }
 
-/** Services that got records in the block; a failed transaction's are checked for nothing. */
-function servicesOf(block: Block, blocks: BlockStore): Set<string> {
+/** Services that got records in the block: those that its committed transactions name. */
+function servicesOf(block: Block, { blocks, store }: Tail): Set<string> {
   const services = new Set<string>();
-  for (const bodyHash of block.bodyHashes) {
-    for (const operation of blocks.transaction(bodyHash).contents.operations) {
-      if (operation.kind === 'record.append') services.add(operation.service);
-    }
+  for (const [index, bodyHash] of block.bodyHashes.entries()) {
+    const { txId, contents } = blocks.transaction(bodyHash);
+    const stored = store.get(statusKey(txId));
+    const status = stored === undefined ? undefined : includedStatusCodec.decode(stored);
+    const fits = status?.ok === true && status.value.height === block.header.height && status.value.index === index;
+    require(fits, 'the status of a transaction of the last block is missing or another one');
+    if (status?.ok !== true || status.value.status === 'failed') continue;
+    for (const operation of contents.operations) if (operation.kind === 'record.append') services.add(operation.service);
   }
   return services;
 }
 
 function checkLog(state: CommittedState, service: string): void {
-  const log = readState(state.read, RECORD_LOG, service);
-  if (log === undefined) return;
   checkValue(state, RECORD_LOG, service);
-  const root = logRootAt({ size: log.recordCount, readTile: state.logTiles(service) });
-  require(bytesEqual(root, log.logRoot), `the records of ${service} are not those of its log`);
+  const log = readState(state.read, RECORD_LOG, service);
+  const root = log && logRootAt({ size: log.recordCount, readTile: state.logTiles(service) });
+  require(log !== undefined && root !== undefined && bytesEqual(root, log.logRoot), `the records of ${service} are not those of its log`);
 }
 
 /** Whether the value stored for an entry is the one in the tree, whose path is checked on the way. */
@@ -108,6 +112,6 @@ async function checkTipCertificate({ height, blockHash, certificate }: StoredTip
   require(verified.ok, 'the certificate of the last block does not hold');
 }
 
-function require(condition: boolean, otherwise: string): void {
+function require(condition: boolean, otherwise: string): asserts condition {
   if (!condition) throw LedgerError.damaged(otherwise);
 }

@@ -297,7 +297,10 @@ describe('the quota of bytes', () => {
 
   // @mutation packages/ledger/src/quota.ts
   // - when.timeMs - (when.timeMs % when.quotaWindowMs)
-  // + when.timeMs - (when.timeMs % when.quotaWindowMs) - 1
+  // + when.timeMs - (when.timeMs % (when.quotaWindowMs + 1))
+  // @mutation packages/ledger/src/quota.ts
+  // - stored.windowStartMs === windowStartMs ? stored
+  // + stored.windowStartMs >= windowStartMs - when.quotaWindowMs ? stored
   test('starts anew with each window of block time', async () => {
     const chain = await TestChain.create({ parameters });
     const validator = chain.validator(0);

@@ -1,5 +1,5 @@
 import { type Address, compareBytes, type Hash, type Log, type Signer, type Store, uint64Bytes, utf8, type Verifier } from '@nacre/base';
-import { type Certificate, certificateFrom, type Vote, VOTE_CONTEXT, voteMessage } from '@nacre/consensus';
+import { type Certificate, certificateFrom, VOTE_CONTEXT, type Vote, voteMessage } from '@nacre/consensus';
 import { addressOf, type SignatureScheme } from '@nacre/crypto';
 import {
   type Applied,
@@ -49,7 +49,12 @@ export class TestChain {
   #nonces = 0;
 
   private constructor(options: TestChainOptions) {
-    const { weights = [1000, 1000, 1000, 1000], parameters = {}, scheme = 'ml-dsa-44', makeSigner = (name) => new FakeSigner(name) } = options;
+    const {
+      weights = [1000, 1000, 1000, 1000],
+      parameters = {},
+      scheme = 'ml-dsa-44',
+      makeSigner = (name) => new FakeSigner(name),
+    } = options;
     this.#makeSigner = makeSigner;
     this.store = options.store ?? new MemoryStore();
     this.verifier = options.verifier ?? fakeVerifier;
@@ -94,8 +99,13 @@ export class TestChain {
     return this.ledger.tip.timeMs + BLOCK_INTERVAL_MS;
   }
 
-  transaction(account: TestKey, operations: readonly Operation[], more: { validUntilMs?: number; nonce?: Uint8Array } = {}): Promise<Transaction> {
-    const { validUntilMs = this.nextTimeMs + 60_000, nonce = new Uint8Array([...uint64Bytes(++this.#nonces), ...new Uint8Array(8)]) } = more;
+  transaction(
+    account: TestKey,
+    operations: readonly Operation[],
+    more: { validUntilMs?: number; nonce?: Uint8Array } = {},
+  ): Promise<Transaction> {
+    const { validUntilMs = this.nextTimeMs + 60_000, nonce = new Uint8Array([...uint64Bytes(++this.#nonces), ...new Uint8Array(8)]) } =
+      more;
     return buildTransaction({ genesis: this.genesis, account: account.address, operations, validUntilMs, nonce, signer: account.signer });
   }
 
@@ -104,9 +114,15 @@ export class TestChain {
   }
 
   /** Commits of all, or some, of the validators for a block. */
-  async certificate(candidate: Pick<Candidate, 'block' | 'blockHash'>, signers = this.validators.map((_, i) => i), round = 0): Promise<Certificate> {
+  async certificate(
+    candidate: Pick<Candidate, 'block' | 'blockHash'>,
+    signers = this.validators.map((_, i) => i),
+    round = 0,
+  ): Promise<Certificate> {
     const { height } = candidate.block.header;
-    return certificateFrom(await Promise.all(signers.map((validator) => this.commit({ height, round, blockHash: candidate.blockHash, validator }))));
+    return certificateFrom(
+      await Promise.all(signers.map((validator) => this.commit({ height, round, blockHash: candidate.blockHash, validator }))),
+    );
   }
 
   async commit(place: { height: number; round: number; blockHash: Hash; validator: number }): Promise<Vote> {
@@ -115,7 +131,10 @@ export class TestChain {
     return { ...content, validator: place.validator, signature };
   }
 
-  propose(transactions: readonly Transaction[], more: { timeMs?: number; lateCommits?: readonly Vote[]; parentCertificate?: Certificate } = {}) {
+  propose(
+    transactions: readonly Transaction[],
+    more: { timeMs?: number; lateCommits?: readonly Vote[]; parentCertificate?: Certificate } = {},
+  ) {
     const { timeMs = this.nextTimeMs, lateCommits = [], parentCertificate = this.ledger.tip.certificate } = more;
     return this.ledger.propose({ proposer: this.validator(0).address, timeMs, candidates: transactions, parentCertificate, lateCommits });
   }
