@@ -41,7 +41,7 @@ export interface ScenarioOptions {
 }
 
 /** One seed in so many runs on ML-DSA itself; apart from the seeds whose runs are repeated. */
-const REAL_SIGNATURES_EVERY = 100;
+const REAL_SIGNATURES_EVERY = 50;
 const REAL_SIGNATURES_OFFSET = 25;
 /** Shares of what a scenario may or may not have. */
 const SEVEN_CHANCE = 0.3;
@@ -58,11 +58,11 @@ const CRASHES_MAX = 7;
 export function drawScenario({ seed, validators }: ScenarioOptions): Scenario {
   const random = SeededRandom.fromSeed(seed).fork('scenario');
   const realSignatures = seed % REAL_SIGNATURES_EVERY === REAL_SIGNATURES_OFFSET;
-  const drawn = !realSignatures && random.chance(SEVEN_CHANCE) ? 7 : 4;
+  const drawn = random.chance(SEVEN_CHANCE) ? 7 : 4;
   const weights = drawWeights(random.fork('weights'), validators ?? drawn);
   const followers = random.chance(FOLLOWER_CHANCE) ? 1 : 0;
   const nodes = weights.length + followers;
-  const faultsMs = realSignatures ? random.between(2_000, 3_000) : random.between(4_000, 10_000);
+  const faultsMs = random.between(4_000, 10_000);
   return {
     seed,
     weights,

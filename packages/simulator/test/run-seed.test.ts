@@ -88,3 +88,11 @@ test('a seed that is repeated shows what the seed does not decide', async () => 
   const impure = await checkSeed({ seed: 7, validators: 4, repeat: true }, { open: toyReplicas({ impure: true }) });
   expect(impure).toMatchObject({ repeated: true, violations: [{ code: 'NONDETERMINISM' }] });
 });
+
+test('replicas that sign with ML-DSA itself pass', async () => {
+  const scenario = { ...drawScenario({ seed: 25, validators: 4 }), faultsMs: 1_500 };
+  expect(scenario.realSignatures).toBe(true);
+  const result = await runScenario(scenario);
+  expect(result.violations).toEqual([]);
+  expect(result.heights).toBeGreaterThan(3);
+});

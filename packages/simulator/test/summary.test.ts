@@ -51,7 +51,7 @@ test('seeds draw scenarios of both sizes, with and without every fault, and alwa
   const drawn = Array.from({ length: 400 }, (_, seed) => drawScenario({ seed }));
   expect(new Set(drawn.map(({ weights }) => weights.length))).toEqual(new Set([4, 7]));
   expect(new Set(drawn.map(({ followers }) => followers))).toEqual(new Set([0, 1]));
-  expect(drawn.filter(({ realSignatures }) => realSignatures)).toHaveLength(4);
+  expect(drawn.filter(({ realSignatures }) => realSignatures)).toHaveLength(8);
   for (const { weights, followers, clockOffsetsMs, crashes, faultsMs, conditions } of drawn) {
     const total = weights.reduce((sum, weight) => sum + weight);
     expect(weights.every((weight) => 3 * weight < total)).toBe(true);
