@@ -254,6 +254,8 @@ export class HeightDriver {
     const { certificate } = ready.decide;
     const candidate = await this.#blocks.candidate(certificate.blockHash);
     this.#context.commits.decided(this.height, certificate);
+    // The height is over: no timer may build a block, and no fetched one is checked, while the decided one is written.
+    this.end();
     return this.#context.ledger.apply(candidate, certificate);
   }
 
