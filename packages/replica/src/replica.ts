@@ -190,7 +190,7 @@ export class Replica {
       connected: (peer) => this.#connected(peer),
       disconnected: (peer) => this.#disconnected(peer),
       message: (peer, frame) => this.#receive(peer, frame),
-      request: async (peer, frame) => (this.#peers.get(peer.id) === undefined ? undefined : this.#serving.answer(frame)),
+      request: (peer, frame) => this.#answer(peer, frame),
     });
     this.#running = this.#run();
     this.#scheduleTick();
@@ -479,12 +479,26 @@ export class Replica {
     this.#dependencies.transport.send(peerId, encodeMessage(message));
   }
 
-  /** Work on a peer's behalf that nobody waits for. What fails in it is our store or our bug, and stops the replica. */
+  /** The peer gets no answer to what our store fails at, or to what comes after the end. */
+  async #answer(peer: Peer, frame: Uint8Array): Promise<Uint8Array | undefined> {
+    if (this.#peers.get(peer.id) === undefined || this.#isStopped()) return undefined;
+    try {
+      return await this.#serving.answer(frame);
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
+  /** Work on a peer's behalf that nobody waits for. */
   #spawn(work: Promise<void>): void {
-    work.catch((error: unknown) => {
-      if (this.#isStopped()) return;
-      this.#dependencies.log.error({ error: error instanceof Error ? error.message : String(error) }, 'replica stopped by a failure');
-      this.#driver?.fail(error);
-    });
+    work.catch((error: unknown) => this.#fail(error));
+  }
+
+  /** What fails beside the run is our store or our bug, and stops the replica. */
+  #fail(error: unknown): void {
+    if (this.#isStopped()) return;
+    this.#dependencies.log.error({ error: error instanceof Error ? error.message : String(error) }, 'replica stopped by a failure');
+    this.#driver?.fail(error);
   }
 }
