@@ -27,5 +27,7 @@ function fakeSignature(publicKey: Uint8Array, message: Uint8Array, context: stri
 }
 
 function stretch(hash: Uint8Array, length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => (hash[i % hash.length] as number) ^ (i >> 5));
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = (hash[i % hash.length] as number) ^ (i >> 5);
+  return bytes;
 }
