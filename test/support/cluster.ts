@@ -13,9 +13,9 @@ const SCHEME = 'ml-dsa-44';
 const STORE_FORMAT = 1;
 const VALIDATORS = 4;
 /** Everything that is waited for here takes well under a second on an idle machine. */
-const WAIT_MS = 60_000;
+const WAIT_MS = 30_000;
 /** For hooks that start a cluster. */
-export const SETUP_TIMEOUT_MS = WAIT_MS;
+export const SETUP_TIMEOUT_MS = 2 * WAIT_MS;
 /** How long clients' transactions stay valid: longer than any test. */
 const VALIDITY_MS = 600_000;
 

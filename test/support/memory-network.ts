@@ -37,6 +37,8 @@ interface Link {
 export class MemoryNetwork {
   readonly #observe: (frame: SeenFrame) => void;
   readonly #endpoints = new Map<number, Endpoint>();
+  /** Frames that leave and never arrive. */
+  lost: (frame: SeenFrame) => boolean = () => false;
   readonly penalties: { readonly by: number; readonly code: string }[] = [];
   #whole = true;
   #connections = 0;
@@ -85,6 +87,7 @@ export class MemoryNetwork {
   }
 
   heal(): void {
+    if (this.#whole) return;
     this.#whole = true;
     const all = [...this.#endpoints.values()];
     for (const [index, one] of all.entries()) for (const other of all.slice(0, index)) this.#connect(one, other);
@@ -123,8 +126,9 @@ export class MemoryNetwork {
 
   #send(from: Endpoint, link: Link | undefined, bytes: Uint8Array): void {
     if (link === undefined) return;
-    this.#observe({ from: from.node, kind: 'message', bytes });
-    this.#deliver(link, (peer) => link.far.handlers.message(peer, bytes));
+    const frame = { from: from.node, kind: 'message', bytes } as const;
+    this.#observe(frame);
+    if (!this.lost(frame)) this.#deliver(link, (peer) => link.far.handlers.message(peer, bytes));
   }
 
   /** Runs on the far side, unless the connection has ended by then. */
