@@ -5,6 +5,7 @@ import { assert } from '@nacre/base';
 import { checkSeed, REPEATED_EVERY, type SeedOutcome } from './check-seed.ts';
 import { parseCommandLine, type SimulateOptions, USAGE } from './command-line.ts';
 import { describeEntry } from './describe-entry.ts';
+import { describeFailure } from './describe-failure.ts';
 import { Summary } from './summary.ts';
 
 /** Failures printed in full; more are only counted. */
@@ -29,11 +30,6 @@ function work(): void {
   port.on('message', (job: Job) => {
     void run(job).then((outcome) => port.postMessage(outcome));
   });
-}
-
-function printFailure({ seed, violations }: SeedOutcome, validators: number | null): void {
-  for (const { code, atMs, detail } of violations) console.log(`seed ${seed}: ${code} at ${atMs.toFixed(1)} ms: ${detail}`);
-  console.log(`  replay: npm run simulate -- --seed ${seed}${validators === null ? '' : ` --nodes ${validators}`} --trace`);
 }
 
 /** Hands each worker a seed when it is free, until all are run. */
@@ -87,7 +83,9 @@ async function main(): Promise<void> {
   let printedMs = startedMs;
   const take = (outcome: SeedOutcome): void => {
     summary.add(outcome);
-    if (outcome.violations.length > 0 && summary.failed <= FAILURES_PRINTED_MAX) printFailure(outcome, options.validators);
+    if (outcome.violations.length > 0 && summary.failed <= FAILURES_PRINTED_MAX) {
+      for (const line of describeFailure(outcome, options.validators)) console.log(line);
+    }
     if (options.quiet || performance.now() - printedMs < PROGRESS_MS) return;
     printedMs = performance.now();
     console.log(`${summary.seeds} of ${options.seeds} seeds, ${summary.heights} blocks, ${summary.failed} failed`);
