@@ -1,4 +1,4 @@
-import { type Address, bytesEqual, unreachable } from '@nacre/base';
+import { type Address, compareBytes, unreachable } from '@nacre/base';
 import type { Committee } from '@nacre/consensus';
 import { addressOf, EMPTY_LOG_ROOT, type SignatureScheme } from '@nacre/crypto';
 import type { FailureCode } from './block-effects.ts';
@@ -94,6 +94,16 @@ function recoverValidator(nonce: Uint8Array, { overlay, committee, transaction, 
   return null;
 }
 
+/** Halving, because lists of thousands are searched for every operation of a block. @param addresses ascending */
 function includes(addresses: readonly Address[], address: Address): boolean {
-  return addresses.some((other) => bytesEqual(other, address));
+  let low = 0;
+  let high = addresses.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const order = compareBytes(addresses[middle] as Address, address);
+    if (order === 0) return true;
+    if (order < 0) low = middle + 1;
+    else high = middle;
+  }
+  return false;
 }

@@ -1,4 +1,4 @@
-import { utf8 } from '@nacre/base';
+import { compareBytes, utf8 } from '@nacre/base';
 import { EMPTY_LOG_ROOT, leafHash, logRoot } from '@nacre/crypto';
 import type { FailureCode, Operation } from '@nacre/ledger';
 import { describe, expect, test } from 'vitest';
@@ -146,6 +146,19 @@ describe('records', () => {
     const { chain } = await TestChain.withService();
     expect(await run(chain, chain.validator(0), [appendOf('prices', ['a'])])).toEqual(failed('NOT_A_WRITER'));
     expect(await run(chain, chain.validator(0), [appendOf('unknown', ['a'])])).toEqual(failed('UNKNOWN_SERVICE'));
+  });
+
+  test('are appended by every writer of a long list, and by nobody beside it', async () => {
+    const { chain, writer } = await TestChain.withService();
+    const keys = Array.from({ length: 8 }, (_, i) => chain.key(`w${i}`)).sort((a, b) => compareBytes(a.address, b.address));
+    const creations = keys.map(({ signer }): Operation => ({ kind: 'account.create', publicKey: signer.publicKey }));
+    await run(chain, chain.validator(0), creations);
+    for (const count of [0, 1, 2, 3, 7, 8]) {
+      const writers = keys.slice(0, count).map(({ address }) => address);
+      await run(chain, writer, [{ kind: 'service.update', ...definition('prices', writer, { writers }) }]);
+      const { statuses } = await chain.decide(await Promise.all(keys.map((key) => chain.append(key, ['a']))));
+      expect(statuses.map(({ status }) => status === 'committed')).toEqual(keys.map((_, i) => i < count));
+    }
   });
 
   // @mutation packages/ledger/src/execute-operation.ts

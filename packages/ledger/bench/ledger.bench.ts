@@ -1,0 +1,133 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { assert, uint64Bytes } from '@nacre/base';
+import type { Bench, BenchmarkSuite } from '@nacre/base/benchmark';
+import { encodePage, PageCache, pageKey, type StateUpdate, sha256, updateTree } from '@nacre/crypto';
+import type { NewRecord, Transaction } from '@nacre/ledger';
+import { LevelStore } from '@nacre/ledger/level';
+import { statePageKey, tipKey } from '../src/keys.ts';
+import { LATEST_RECORD } from '../src/state-kinds.ts';
+import { readTip } from '../src/stored-tail.ts';
+import { storedTipCodec } from '../src/tip.ts';
+import { appendOf, TestChain, type TestKey } from '../test/support/test-chain.ts';
+
+const TRANSACTIONS = 10;
+const RECORDS = 100;
+const RECORD_BYTES = 250;
+const KEYS = 1_000_000;
+/** Parts in which the tree is filled, each a range of keys so that it touches pages of its own. */
+const FILL_PARTS = 16;
+
+const keyName = (index: number) => `key-${index}`;
+
+/** The same numbers in every run. */
+function numbers(seed: number): (below: number) => number {
+  let state = sha256(uint64Bytes(seed));
+  return (below) => {
+    state = sha256(state);
+    return new DataView(state.buffer, state.byteOffset).getUint32(0) % below;
+  };
+}
+
+/** Ten transactions of 100 records each, with made-up ids: signing and decoding have rows of their own. */
+function blockMaker(template: Transaction, keyed: boolean): () => Transaction[] {
+  const random = numbers(1);
+  let made = 0;
+  return () =>
+    Array.from({ length: TRANSACTIONS }, () => {
+      made++;
+      const records = Array.from({ length: RECORDS }, (): NewRecord => {
+        const payload = new Uint8Array(RECORD_BYTES).fill(made);
+        return { key: keyed ? keyName(random(KEYS)) : '', payload };
+      });
+      const operations = [{ ...appendOf('prices', []), records }] as Transaction['contents']['operations'];
+      const txId = sha256(uint64Bytes(made));
+      return { ...template, txId, bodyHash: sha256(txId), contents: { ...template.contents, operations } };
+    });
+}
+
+/** Puts a million keys under the service into the state tree of a chain that has no block yet, as if they had been written. */
+async function fill(store: LevelStore): Promise<void> {
+  const pages = new PageCache({ pagesMax: 200_000 }, (id) => store.get(statePageKey(pageKey(id))));
+  const tip = readTip(store);
+  if (tip === undefined) throw new Error('the chain was not begun');
+  let root = tip.stateRoot;
+  const keys = Array.from({ length: KEYS }, (_, index) => LATEST_RECORD.stateKey({ service: 'prices', key: keyName(index) }));
+  const parts = Map.groupBy(keys, (key) => Math.floor(((key[0] as number) * FILL_PARTS) / 256));
+  for (const part of parts.values()) {
+    const updates = part.map((key): StateUpdate => ({ key, valueHash: key }));
+    const updated = updateTree(pages, root, updates);
+    root = updated.root;
+    pages.apply(updated.pages);
+    const operations = updated.pages.map(({ id, page }) => {
+      const key = statePageKey(pageKey(id));
+      return page === null ? { type: 'delete' as const, key } : { type: 'put' as const, key, value: encodePage(page) };
+    });
+    await store.write(operations, { sync: false });
+  }
+  await store.write([{ type: 'put', key: tipKey(), value: storedTipCodec.encode({ ...tip, stateRoot: root }) }], { sync: true });
+}
+
+async function withChain(filled: boolean, run: (chain: TestChain, writer: TestKey) => Promise<void>): Promise<void> {
+  const path = await mkdtemp(join(tmpdir(), 'nacre-bench-'));
+  const store = await LevelStore.open(path, { formatVersion: 1, genesisHash: new Uint8Array(32) });
+  try {
+    const parameters = { quotaBytesPerWindow: 2 ** 50, validityWindowMs: 24 * 3600 * 1000 };
+    await TestChain.create({ store, parameters });
+    if (filled) await fill(store);
+    const { chain, writer } = await TestChain.withService({ store, parameters });
+    await run(chain, writer);
+  } finally {
+    await store.close();
+    await rm(path, { recursive: true });
+  }
+}
+
+async function measureBlocks(bench: Bench, name: string, keyed: boolean): Promise<void> {
+  await withChain(keyed, async (chain, writer) => {
+    const payloads = Array.from({ length: RECORDS }, () => 'x'.repeat(RECORD_BYTES));
+    const template = await chain.transaction(writer, [appendOf('prices', payloads)], { validUntilMs: chain.nextTimeMs + 23 * 3600 * 1000 });
+    const nextBlock = blockMaker(template, keyed);
+    if (!keyed)
+      await bench.measure('decode a transaction of 100 records', { unit: 'transaction' }, () => chain.ledger.decode(template.bytes));
+    const proposed = chain.propose(nextBlock());
+    await bench.measure(`check a block of ${name}`, { unit: 'block', iterations: 1 }, () =>
+      chain.ledger.check(proposed.block, proposed.transactions),
+    );
+    await bench.measure(`execute, root and store ${name}`, { unit: 'block', iterations: 1 }, async () => {
+      const candidate = chain.propose(nextBlock());
+      assert(candidate.transactions.length === TRANSACTIONS, 'the block holds all transactions');
+      await chain.ledger.saveCandidate(candidate);
+      await chain.ledger.apply(candidate, await chain.certificate(candidate));
+    });
+    bench.note('with the sync that precedes a vote, the write of the decided block, and made-up transactions and commits');
+  });
+}
+
+/** The worst case of a block: as many transactions as one may hold, each of one record. */
+async function measureManyTransactions(bench: Bench): Promise<void> {
+  await withChain(false, async (chain, writer) => {
+    const template = await chain.append(writer, ['x'.repeat(RECORD_BYTES)]);
+    const transactions = Array.from({ length: chain.genesis.parameters.blockTransactionsMax }, (_, i): Transaction => {
+      const txId = sha256(uint64Bytes(i));
+      // A size of its own, because 2 MiB hold no ten thousand transactions of ML-DSA's size.
+      return { ...template, bytes: new Uint8Array(200), txId, bodyHash: sha256(txId) };
+    });
+    const { block } = chain.propose(transactions);
+    await bench.measure('check a block of 10,000 transactions of one record', { unit: 'block', iterations: 1 }, () =>
+      chain.ledger.check(block, transactions),
+    );
+  });
+}
+
+const suite: BenchmarkSuite = {
+  name: 'ledger',
+  async run(bench) {
+    await measureBlocks(bench, '1,000 unkeyed records', false);
+    await measureManyTransactions(bench);
+    await measureBlocks(bench, '1,000 keyed records beside a million keys', true);
+  },
+};
+
+export default suite;
