@@ -1,5 +1,5 @@
 import { ContainerType } from '@chainsafe/ssz';
-import type { StoreOperation } from '@nacre/base';
+import { assert, type StoreOperation } from '@nacre/base';
 import { HashType, strictCodec, Uint53Type } from '@nacre/consensus';
 import { encodePage, pageKey } from '@nacre/crypto';
 import type { BlockEffects, RecordRun } from './block-effects.ts';
@@ -22,9 +22,8 @@ export function effectOperations(effects: BlockEffects): StoreOperation[] {
   const put = (key: Uint8Array, value: Uint8Array) => operations.push({ type: 'put', key, value });
   for (const { stateKey, bytes } of effects.values) put(stateValueKey(stateKey), bytes);
   for (const { id, page } of effects.pages) {
-    const key = statePageKey(pageKey(id));
-    if (page === null) operations.push({ type: 'delete', key });
-    else put(key, encodePage(page));
+    assert(page !== null, 'nothing ever leaves the state, so no page becomes empty');
+    put(statePageKey(pageKey(id)), encodePage(page));
   }
   for (const { service, tile } of effects.logTiles) put(logTileKey(service, tile.level, tile.index), tile.bytes);
   for (const run of effects.runs) put(recordRangeKey(run.service, run.firstIndex), storedRunCodec.encode(run));

@@ -2,6 +2,7 @@ import { compareBytes, utf8 } from '@nacre/base';
 import { EMPTY_LOG_ROOT, leafHash, logRoot } from '@nacre/crypto';
 import type { FailureCode, Operation } from '@nacre/ledger';
 import { describe, expect, test } from 'vitest';
+import { bytesShare } from '../src/quota.ts';
 import { recordCodec } from '../src/record.ts';
 import { appendOf, definition, TestChain, type TestKey } from './support/test-chain.ts';
 
@@ -331,6 +332,17 @@ describe('the quota of bytes', () => {
     expect(await take(GENESIS_WINDOW + windowMs + 1)).toBe(0);
     expect(await take(GENESIS_WINDOW + 5 * windowMs - 1)).toBe(1);
     expect(await take(GENESIS_WINDOW + 5 * windowMs)).toBe(1);
+  });
+
+  test('is exact for the largest weights and quotas, and nothing for who is not in the committee', async () => {
+    const chain = await TestChain.create({ weights: [2 ** 48, 2 ** 48, 2 ** 48 - 1, 2 ** 48 - 3] });
+    const { committee } = chain.genesis;
+    const quotaBytesPerWindow = 2 ** 50 - 1;
+    for (const { address, weight } of committee.validators) {
+      const exact = (BigInt(quotaBytesPerWindow) * BigInt(weight)) / BigInt(committee.totalWeight);
+      expect(bytesShare(committee, address, { quotaBytesPerWindow })).toBe(Number(exact));
+    }
+    expect(bytesShare(committee, chain.key('stranger').address, { quotaBytesPerWindow })).toBe(0);
   });
 
   test('keeps the counts of accounts and services through the windows', async () => {

@@ -1,10 +1,10 @@
-import { AssertionError, type Log, type StoreOperation, toHex } from '@nacre/base';
+import { AssertionError, type Log, PROPOSE_EXAMINED_FACTOR, type StoreOperation, toHex } from '@nacre/base';
 import { leafHash, logRoot } from '@nacre/crypto';
 import { type Block, blockHash, expiredKey, Ledger, type Operation } from '@nacre/ledger';
 import { describe, expect, test } from 'vitest';
 import { blockKey, bodyKey, tipKey } from '../src/keys.ts';
 import { MemoryStore } from './support/memory-store.ts';
-import { GENESIS_MS, silentLog, TestChain } from './support/test-chain.ts';
+import { appendOf, GENESIS_MS, silentLog, TestChain } from './support/test-chain.ts';
 
 describe('a new ledger', () => {
   test('stands before the first block', async () => {
@@ -59,6 +59,8 @@ describe('applying a block', () => {
     expect(chain.ledger.blockByHash(candidate.blockHash)).toEqual(candidate.block);
     expect(chain.ledger.headerAt(3)).toEqual(header);
     expect(chain.ledger.body(good.bodyHash)).toEqual(good.bytes);
+    expect(chain.ledger.transactionId(good.bodyHash)).toEqual(good.txId);
+    expect(chain.ledger.transactionId(good.txId)).toBeUndefined();
     expect(chain.ledger.transactionStatus(good.txId)).toEqual({ status: 'committed', height: 3, index: 0 });
     expect(chain.ledger.transactionStatus(bad.txId)).toEqual({
       status: 'failed',
@@ -138,6 +140,25 @@ describe('applying a block', () => {
     expect(roots).toEqual(
       [0, 1, 2, 3, 4].map((count) => toHex(logRoot(headers.slice(0, count).map((header) => leafHash(blockHash(header)))))),
     );
+  });
+});
+
+describe('a proposal', () => {
+  test('is later than its parent, and shows the certificate of its parent', async () => {
+    const chain = await TestChain.create();
+    expect(() => chain.propose([], { timeMs: GENESIS_MS })).toThrow(AssertionError);
+    await chain.ledger.apply(chain.propose([]), null);
+    expect(() => chain.propose([])).toThrow(AssertionError);
+  });
+
+  test('looks at a bounded number of transactions', async () => {
+    const { chain, writer } = await TestChain.withService({ parameters: { blockTransactionsMax: 2 } });
+    const past = await chain.transaction(writer, [appendOf('prices', ['a'])], { validUntilMs: 1 });
+    const good = await chain.append(writer, ['a']);
+    const before = (count: number) => [...Array.from({ length: count }, () => past), good];
+    expect(chain.propose(before(2 * PROPOSE_EXAMINED_FACTOR - 1)).transactions).toEqual([good]);
+    const { transactions, hopeless } = chain.propose(before(2 * PROPOSE_EXAMINED_FACTOR));
+    expect([transactions.length, hopeless.length]).toEqual([0, 2 * PROPOSE_EXAMINED_FACTOR]);
   });
 });
 
