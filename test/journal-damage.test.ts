@@ -1,5 +1,6 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { assert } from '@nacre/base';
 import { JOURNAL_FILE, JOURNAL_IDENTITY_FILE } from '@nacre/ledger';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SETUP_TIMEOUT_MS } from './support/cluster.ts';
@@ -44,6 +45,7 @@ async function levelLog(home: string): Promise<string> {
 
 async function change(path: string, index: number, how: (bytes: Uint8Array, at: number) => Uint8Array): Promise<void> {
   const bytes = new Uint8Array(await readFile(path));
+  assert(bytes.length > 0, `there is something to damage in ${path}`);
   await writeFile(path, how(bytes, positions(bytes.length)[index] as number));
 }
 

@@ -1,0 +1,216 @@
+/**
+ * What only whole chains and frames show of version 1's formats; each package pins its own (see README.md). A changed hash here means
+ * that nodes of two versions would not understand each other, or a node its own disk: it needs a new version and a way to read the old.
+ */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { assert, type Clock, type Store, toHex, utf8 } from '@nacre/base';
+import { certificateVotes } from '@nacre/consensus';
+import { sha256 } from '@nacre/crypto';
+import { formatGenesis, type Header } from '@nacre/ledger';
+import { FileDirectory, LevelStore } from '@nacre/ledger/level';
+import { type Answer, encodeAnswer, encodeMessage, encodeRequest, type Message, Replica, type Request } from '@nacre/replica';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { realRandom, SETUP_TIMEOUT_MS } from './support/cluster.ts';
+import { MemoryNetwork } from './support/memory-network.ts';
+import { PinnedChain, silentLog, trustingVerifier } from './support/pinned-chain.ts';
+
+/** More than the pinned chain stores. */
+const ENTRIES_MAX = 10_000;
+
+let root: string;
+let store: LevelStore;
+let chain: PinnedChain;
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'nacre-formats-'));
+  chain = await PinnedChain.create(async ({ hash }) => {
+    store = await LevelStore.open(join(root, 'store'), { formatVersion: 1, genesisHash: hash });
+    return store;
+  });
+}, SETUP_TIMEOUT_MS);
+
+afterAll(async () => {
+  await store.close();
+  await rm(root, { recursive: true });
+});
+
+/** The first half of a SHA-256: long enough for accidents. */
+function digest(...parts: readonly Uint8Array[]): string {
+  return toHex(sha256(Buffer.concat(parts))).slice(0, 32);
+}
+
+/** What the first byte of a key says. */
+const ENTRY_KINDS: Readonly<Record<number, string>> = {
+  0: 'store',
+  1: 'tip',
+  2: 'blocks',
+  4: 'heights',
+  5: 'bodies',
+  6: 'statuses',
+  7: 'state values',
+  8: 'state pages',
+  9: 'history tiles',
+  10: 'log tiles',
+  11: 'record ranges',
+  12: 'record keys',
+};
+
+/** For each kind of entry, how many there are and the hash over them. */
+async function digestByKind(from: Store): Promise<Record<string, string>> {
+  const entries = await from.scan({ gte: new Uint8Array(0), lt: Uint8Array.of(255), limit: ENTRIES_MAX });
+  const groups = Map.groupBy(entries, ({ key }) => key[0] as number);
+  const digests = [...groups].map(([prefix, group]) => {
+    const parts = group.flatMap(({ key, value }) => [Uint8Array.of(key.length, value.length >> 8, value.length & 255), key, value]);
+    return [ENTRY_KINDS[prefix] ?? prefix, `${group.length} ${digest(...parts)}`] as const;
+  });
+  return Object.fromEntries(digests);
+}
+
+test('version 1 of the genesis: its hash and its file', () => {
+  expect(toHex(chain.genesis.hash)).toBe('bcb44772b54c485cf8dd3c0d043a0ad71b6175656e4522b808de0d0ad9f754f6');
+  expect(digest(utf8(formatGenesis(chain.genesis)))).toBe('9d47828ed8b17f0a06675b0278d55834');
+});
+
+test('version 1 of the chain: the block hash and state root after three blocks', () => {
+  const { blockHash, stateRoot } = chain.ledger.tip;
+  expect([toHex(blockHash), toHex(stateRoot)]).toEqual([
+    'ad27d5a8a4cd6984c72f5432f5792c38031e80fc0242833b62774f9913bf8fe2',
+    'bf955a62a12ae6eb1e7447be03a57a83cb68bd9deeb2f5b5dd98db1d9db569e6',
+  ]);
+});
+
+test('version 1 of the store: every kind of entry, by the first byte of its key', async () => {
+  expect(await digestByKind(store)).toEqual({
+    store: '1 0af0859b68c23a0aff14b369b91b1567',
+    tip: '1 29009e39cbcb16fdf20725e9d212c9c1',
+    blocks: '3 6a5c6d9791181c46a18aa683c5f193aa',
+    heights: '3 40e63d0b1385542e92801c3ed3da75ef',
+    bodies: '5 70dfafbb23f767d36e1cbb95767ac333',
+    statuses: '5 bf68071dac5ec4505b22f5472078af2e',
+    'state values': '11 7f5fedb36af9df62d472a5745b45eeb9',
+    'state pages': '6 a105eaf1073b33ed3fb8d49bdbf13a0c',
+    'history tiles': '1 add0d85de5bcde36d203a493cac743f5',
+    'log tiles': '1 78784068eb1ba606378364f3e86c4095',
+    'record ranges': '1 2533828e5405714af491273edae385c5',
+    'record keys': '3 9903bebc1f3ac47516faebe2211a6a2b',
+  });
+});
+
+test("version 1 of LevelDB's values: a CRC-32 over key and value behind the value", async () => {
+  const key = utf8('\0format');
+  const [format] = await store.scan({ gte: key, lt: utf8('\0formau'), limit: 1 });
+  assert(format !== undefined, 'the store says of which network it is');
+  const checksum = new Uint8Array(4);
+  new DataView(checksum.buffer).setUint32(0, crc32(format.value, crc32(key)));
+  const names = await readdir(join(root, 'store'));
+  const log = await readFile(join(root, 'store', names.find((name) => name.endsWith('.log')) as string));
+  expect(log.includes(Buffer.concat([format.value, checksum]))).toBe(true);
+});
+
+test('version 1 of what waits in the mempool', async () => {
+  const copy = await LevelStore.open(join(root, 'pending'), { formatVersion: 1, genesisHash: chain.genesis.hash });
+  const entries = await store.scan({ gte: Uint8Array.of(1), lt: Uint8Array.of(255), limit: ENTRIES_MAX });
+  await copy.write(
+    entries.map((entry) => ({ type: 'put', ...entry })),
+    { sync: false },
+  );
+  const nowMs = chain.ledger.tip.timeMs + 1;
+  const clock: Clock = { nowMs: () => nowMs, schedule: () => ({ cancel: () => {} }) };
+  const replica = await Replica.open(
+    { genesis: chain.genesis, validator: null },
+    {
+      clock,
+      random: realRandom,
+      store: copy,
+      directory: new FileDirectory(root),
+      transport: new MemoryNetwork().attach(0, undefined),
+      verifier: trustingVerifier,
+      log: silentLog,
+    },
+  );
+  replica.start();
+  expect(await replica.submit((await chain.pendingTransaction()).bytes)).toMatchObject({ ok: true });
+  await replica.stop();
+  const [pending, ...others] = await copy.scan({ gte: Uint8Array.of(0x20), lt: Uint8Array.of(0x21), limit: 2 });
+  await copy.close();
+  assert(pending !== undefined && others.length === 0, 'one transaction waits');
+  expect(digest(pending.key, pending.value)).toBe('de5efdd8fd1549fcbd4e92ebaf03f7b5');
+});
+
+describe('version 1 of proofs', () => {
+  test.each([
+    ['included', { index: 0 }, '454440b89996b065bd398be4dcb84eac'],
+    ['latest', { key: 'low' }, '2a8241e4b630743a2a0f5aa285936122'],
+    ['absent', { key: 'never' }, '845a2ac25021778ba0d142e941b772a5'],
+  ])('%s', async (_, wanted, pinned) => {
+    const proof = await chain.ledger.prove({ service: 'prices', ...wanted });
+    assert(proof.ok, 'the ledger proves what it holds');
+    expect(digest(proof.value)).toBe(pinned);
+  });
+});
+
+describe('version 1 of frames', () => {
+  const block = (): Uint8Array => chain.ledger.blockAt(2)?.bytes as Uint8Array;
+  const header = (): Header => chain.ledger.headerAt(2) as Header;
+  const certificate = () => chain.ledger.certificateAt(2) as NonNullable<ReturnType<typeof chain.ledger.certificateAt>>;
+  const hash = new Uint8Array(32).fill(5);
+  const instance = new Uint8Array(16).fill(6);
+
+  test.each<[Message['kind'], () => Omit<Message, 'kind'>, string]>([
+    [
+      'proposal',
+      () => ({
+        proposal: { height: 2, round: 1, validRound: 0, blockHash: hash, proposer: 3, signature: utf8('signature') },
+        block: block(),
+        justification: certificateVotes(certificate()).map((vote) => ({ ...vote, kind: 'prepare' })),
+      }),
+      '0d88e855a4eff3d0d34c266cac7e91b6',
+    ],
+    ['votes', () => ({ votes: certificateVotes(certificate()) }), 'a0f23db89cf3d01dc560ba33ead45ca6'],
+    [
+      'round-state',
+      () => ({
+        state: {
+          height: 2,
+          round: 1,
+          step: 'commit',
+          working: true,
+          hasProposal: true,
+          votes: [{ round: 0, kind: 'prepare', validators: [0, 3] }],
+        },
+      }),
+      '8b6a5a0fa9b8b13a57e8954aded88a77',
+    ],
+    ['transactions', () => ({ bodies: [utf8('one'), utf8('another')] }), '3de1a9834eed958dab271f9716c4aab7'],
+    ['decided', () => ({ certificate: certificate(), block: block() }), '130af9f7c456fbaa863043f9586c16c0'],
+    ['instance', () => ({ instance }), '3561d01ba0d3ea581869760f0b7ffc29'],
+    [
+      'instance-answer',
+      () => ({ instance, accepted: true, votes: certificateVotes(certificate()).slice(0, 1) }),
+      '20bade2d20cdc87f813157da233aaa64',
+    ],
+  ])('message %s', (kind, fields, pinned) => {
+    expect(digest(encodeMessage({ kind, ...fields() } as Message))).toBe(pinned);
+  });
+
+  test.each<[Request, string]>([
+    [{ kind: 'block', hash }, '8c1c904d4acf1b1858cdef1a35541370'],
+    [{ kind: 'bodies', hashes: [hash] }, '5a2e998888599b21df1cde0d23fbd12e'],
+    [{ kind: 'headers', from: 2, count: 9 }, '43598d89a1e79a0e9b951240aae4527b'],
+    [{ kind: 'blocks', from: 2, count: 9 }, '01d119de4a136d1fe285cdefda409d40'],
+  ])('request $kind', (request, pinned) => {
+    expect(digest(encodeRequest(request))).toBe(pinned);
+  });
+
+  test.each<[Request['kind'], () => Answer<Request['kind']>, string]>([
+    ['block', () => ({ block: block() }), '4a05873addcadd62d7c4cf61afb1d1f3'],
+    ['bodies', () => ({ bodies: [utf8('one'), utf8('another')] }), '8c11b679f4675abe5ce842ffbd00af58'],
+    ['headers', () => ({ headers: [header()], certificate: certificate() }), '705845da614f83ef8142b8053c13ff71'],
+    ['blocks', () => ({ blocks: [{ block: block(), bodies: [utf8('one')] }] }), 'a01bab7f3b3e0f6428a847cacfd69cf3'],
+  ])('answer %s', (kind, answer, pinned) => {
+    expect(digest(encodeAnswer(kind, answer()))).toBe(pinned);
+  });
+});
