@@ -1,8 +1,8 @@
 import { bytesEqual, type Log, type Refusal, type Verifier } from '@nacre/base';
 import { type Certificate, type ChainContext, verifyCertificate } from '@nacre/consensus';
-import { type Applied, type Block, blockHash, decodeBlock, type Header, type Ledger, type Transaction } from '@nacre/ledger';
+import { type Applied, type Block, blockHash, decodeBlock, type Header, type Ledger, type Tip, type Transaction } from '@nacre/ledger';
 import type { PeerRequests } from './peer-requests.ts';
-import type { PeerTable } from './peer-table.ts';
+import type { PeerTable, PeerView } from './peer-table.ts';
 import { HEADERS_PER_REQUEST_MAX } from './wire.ts';
 
 /** Blocks asked for in one request; the answer may hold fewer, as bytes allow. */
@@ -26,57 +26,95 @@ interface FetchedBlock {
   readonly transactions: readonly Transaction[];
 }
 
+/** Headers that follow on our tip, and the verified certificate of the last of them. */
+interface CertifiedRange {
+  readonly headers: readonly Header[];
+  readonly certificate: Certificate;
+}
+
 /**
  * Catches up with the peers: a range of headers that one verified certificate vouches for by parent hashes, then the
  * blocks of that range from several peers at once, each checked against its header and executed in order. What is
- * applied stays, so it resumes by itself. Lying peers lose their claim to be ahead and pay with their score.
+ * applied stays, so it resumes by itself. Peers that lie or have nothing are dropped for as long as a run takes, and pay with their score if they lie.
  *
  * @see protocol, section 7
  */
 export class BlockSync {
   readonly #dependencies: Dependencies;
   #ended = false;
+  #proving = false;
+  /** Greatest height that a verified certificate has shown to be decided since the last run. */
+  #provenHeight = 0;
 
   constructor(dependencies: Dependencies) {
     this.#dependencies = dependencies;
   }
 
-  /** Whether a peer claims a height from which the consensus of the next height cannot reach us. */
+  /** Whether the network has verifiably decided a height from which the consensus of our next one cannot reach us. */
   needed(): boolean {
+    return this.#provenHeight > this.#dependencies.ledger.tip.height + 1;
+  }
+
+  /**
+   * Asks those who claim to be far ahead, one after the other, for headers and a certificate. A claim must never do more
+   * than that, or anyone could keep us from voting by claiming.
+   *
+   * @returns whether a sync is needed now
+   */
+  async prove(): Promise<boolean> {
     const { peers, ledger } = this.#dependencies;
-    return peers.beyond(ledger.tip.height + 2).length > 0;
+    if (this.#proving) return false;
+    this.#proving = true;
+    const asked = new Set<string>();
+    try {
+      while (!this.#ended && !this.needed()) {
+        const claimant = peers.beyond(ledger.tip.height + 2).find(({ peer }) => !asked.has(peer.id));
+        if (claimant === undefined) break;
+        asked.add(claimant.peer.id);
+        const range = await this.#certifiedHeaders(claimant);
+        this.#provenHeight = Math.max(this.#provenHeight, range?.certificate.height ?? 0);
+      }
+    } finally {
+      this.#proving = false;
+    }
+    return this.needed();
   }
 
   end(): void {
     this.#ended = true;
   }
 
-  /** Runs until nobody is known to be ahead. */
+  /** Runs until nobody is known to be ahead, or nobody who claims it can take us further. */
   async run(): Promise<void> {
     const { peers, ledger, log } = this.#dependencies;
     const startHeight = ledger.tip.height;
+    const useless = new Set<string>();
     while (!this.#ended) {
-      const ahead = peers.beyond(ledger.tip.height + 1);
-      const source = ahead[0];
+      const { height } = ledger.tip;
+      const source = peers.beyond(height + 1).find(({ peer }) => !useless.has(peer.id));
       if (source === undefined) break;
-      const headers = await this.#certifiedHeaders(source.peer.id);
-      if (headers === null) {
-        source.claimedHeight = 0; // Whoever cannot back its claim is asked again only when it makes a new one.
-        continue;
-      }
-      await this.#applyRange(headers);
+      const range = await this.#certifiedHeaders(source);
+      if (range !== null) await this.#applyRange(range);
+      if (ledger.tip.height === height) useless.add(source.peer.id);
     }
+    this.#provenHeight = 0;
     if (ledger.tip.height > startHeight) log.info({ from: startHeight + 1, to: ledger.tip.height }, 'caught up');
   }
 
-  /** The next headers from one peer, checked back from the certificate of the last of them. Null if they do not hold. */
-  async #certifiedHeaders(peerId: string): Promise<{ headers: readonly Header[]; certificate: Certificate } | null> {
+  /** The next headers from one peer, checked back from the certificate of the last of them. Null, and its claim is gone, if they do not hold. */
+  async #certifiedHeaders(claimant: PeerView): Promise<CertifiedRange | null> {
+    const range = await this.#askForHeaders(claimant.peer.id);
+    if (range === null) claimant.claimedHeight = 0; // Asked again only when it makes a new claim.
+    return range;
+  }
+
+  async #askForHeaders(peerId: string): Promise<CertifiedRange | null> {
     const { requests, ledger, chain, verifier } = this.#dependencies;
-    const from = ledger.tip.height + 1;
-    const answer = await requests.headers(peerId, from, HEADERS_PER_REQUEST_MAX);
+    const { tip } = ledger; // It may move while the answer is on its way.
+    const answer = await requests.headers(peerId, tip.height + 1, HEADERS_PER_REQUEST_MAX);
     if (answer === null || answer.headers.length === 0 || answer.certificate === null) return null;
     const { headers, certificate } = answer;
-    const refusal = this.#linked(headers, certificate);
+    const refusal = unlinked(tip, headers, certificate);
     if (refusal !== null) {
       requests.penalize(peerId, refusal);
       return null;
@@ -88,32 +126,24 @@ export class BlockSync {
     return null;
   }
 
-  #linked(headers: readonly Header[], certificate: Certificate): Refusal | null {
-    const { tip } = this.#dependencies.ledger;
-    let parentHash = tip.blockHash;
-    let height = tip.height;
-    for (const header of headers) {
-      height++;
-      if (header.height !== height || !bytesEqual(header.parentHash, parentHash)) return { code: 'SYNC_HEADERS_UNLINKED', height };
-      parentHash = blockHash(header);
-    }
-    if (certificate.height !== height || !bytesEqual(certificate.blockHash, parentHash))
-      return { code: 'SYNC_CERTIFICATE_FOREIGN', height };
-    return null;
-  }
-
   /** Fetches and applies the blocks of certified headers; returns early when no peer has them any more. */
-  async #applyRange({ headers, certificate }: { headers: readonly Header[]; certificate: Certificate }): Promise<void> {
+  async #applyRange({ headers, certificate }: CertifiedRange): Promise<void> {
     const { ledger } = this.#dependencies;
     const first = ledger.tip.height + 1;
+    /** Peers that gave nothing or something else; not asked again in this range. */
+    const failed = new Set<string>();
     const chunks: Promise<readonly FetchedBlock[]>[] = [];
     const chunkCount = Math.ceil(headers.length / BLOCKS_PER_REQUEST);
-    const start = (chunk: number): Promise<readonly FetchedBlock[]> =>
-      this.#fetchChunk(headers.slice(chunk * BLOCKS_PER_REQUEST, (chunk + 1) * BLOCKS_PER_REQUEST), chunk);
-    for (let chunk = 0; chunk < Math.min(REQUESTS_AT_ONCE_MAX, chunkCount); chunk++) chunks.push(start(chunk));
+    const start = (chunk: number): void => {
+      const wanted = headers.slice(chunk * BLOCKS_PER_REQUEST, (chunk + 1) * BLOCKS_PER_REQUEST);
+      const fetching = this.#fetchChunk(wanted, { chunk, failed });
+      fetching.catch(() => {}); // Awaited in its turn; until then a failure must not pass for an unhandled one.
+      chunks.push(fetching);
+    };
+    while (chunks.length < Math.min(REQUESTS_AT_ONCE_MAX, chunkCount)) start(chunks.length);
     for (let chunk = 0; chunk < chunkCount; chunk++) {
       const blocks = await (chunks[chunk] as Promise<readonly FetchedBlock[]>);
-      if (chunks.length < chunkCount) chunks.push(start(chunks.length));
+      if (chunks.length < chunkCount) start(chunks.length);
       for (const { block, transactions } of blocks) {
         if (this.#ended) return;
         const last = block.header.height === certificate.height;
@@ -133,30 +163,47 @@ export class BlockSync {
   }
 
   /** The blocks of consecutive certified headers, asking peer after peer until all are here or nobody has more. */
-  async #fetchChunk(headers: readonly Header[], chunk: number): Promise<readonly FetchedBlock[]> {
+  async #fetchChunk(
+    headers: readonly Header[],
+    { chunk, failed }: { readonly chunk: number; readonly failed: Set<string> },
+  ): Promise<readonly FetchedBlock[]> {
     const { peers, requests, ledger } = this.#dependencies;
     const fetched: FetchedBlock[] = [];
-    const failed = new Set<string>();
+    // One certificate per range is kept verified, so that whoever asks us for headers finds one in every full range. A copy with
+    // another one condemns nobody, because its giver may have been fed it inside a range; it is taken if there is no better.
+    let unverified: FetchedBlock | null = null;
+    const withUnverified = new Set<string>();
     while (fetched.length < headers.length && !this.#ended) {
       const next = headers[fetched.length] as Header;
-      const able = peers.beyond(next.height).filter(({ peer }) => !failed.has(peer.id));
+      const able = peers.beyond(next.height).filter(({ peer }) => !failed.has(peer.id) && !withUnverified.has(peer.id));
       const source = able[chunk % able.length];
-      if (source === undefined) break;
-      const answer = await requests.blocks(source.peer.id, next.height, headers.length - fetched.length);
+      if (source === undefined) {
+        if (unverified === null) break;
+        fetched.push(unverified);
+        unverified = null;
+        withUnverified.clear();
+        continue;
+      }
+      const { id } = source.peer;
+      const answer = await requests.blocks(id, next.height, headers.length - fetched.length);
       const before = fetched.length;
       for (const given of answer?.blocks ?? []) {
         const header = headers[fetched.length];
         const fitting = header === undefined ? null : this.#fitting(header, given);
-        // One certificate per range is kept verified, so that whoever asks us for headers finds one in every full range.
-        const signed = fitting !== null && (chunk > 0 || fetched.length > 0 || (await ledger.verifyBlockSignatures(fitting.block)).ok);
-        if (fitting === null || !signed) {
-          requests.penalize(source.peer.id, { code: 'SYNC_BLOCK_FOREIGN', height: next.height });
-          failed.add(source.peer.id);
+        if (fitting === null) {
+          requests.penalize(id, { code: 'SYNC_BLOCK_FOREIGN', height: next.height });
+          failed.add(id);
+          break;
+        }
+        if (chunk === 0 && fetched.length === 0 && !(await ledger.verifyBlockSignatures(fitting.block)).ok) {
+          unverified = fitting;
+          withUnverified.add(id);
           break;
         }
         fetched.push(fitting);
       }
-      if (fetched.length === before) failed.add(source.peer.id);
+      if (fetched.length > before) withUnverified.clear();
+      else if (!withUnverified.has(id)) failed.add(id);
     }
     return fetched;
   }
@@ -174,4 +221,17 @@ export class BlockSync {
     }
     return { block: block.value, transactions };
   }
+}
+
+/** Why the headers do not lead from our tip to the certificate; null if they do. */
+function unlinked(tip: Tip, headers: readonly Header[], certificate: Certificate): Refusal | null {
+  let parentHash = tip.blockHash;
+  let height = tip.height;
+  for (const header of headers) {
+    height++;
+    if (header.height !== height || !bytesEqual(header.parentHash, parentHash)) return { code: 'SYNC_HEADERS_UNLINKED', height };
+    parentHash = blockHash(header);
+  }
+  if (certificate.height !== height || !bytesEqual(certificate.blockHash, parentHash)) return { code: 'SYNC_CERTIFICATE_FOREIGN', height };
+  return null;
 }

@@ -252,9 +252,10 @@ export class Replica {
     return this.#transactions.status(txId);
   }
 
-  async #submitRecovery(transaction: Transaction): Promise<void> {
+  async #submitRecovery(transaction: Transaction): Promise<boolean> {
     const admitted = await this.#transactions.admit(transaction);
     if (!admitted.ok) this.#dependencies.log.warn({ code: admitted.error.code }, 'own recovery refused, trying again');
+    return admitted.ok;
   }
 
   async #run(): Promise<void> {
@@ -406,7 +407,7 @@ export class Replica {
     view.claimedHeight = state.height;
     const driver = this.#driver;
     if (driver === null) return;
-    if (this.#sync.needed()) return driver.end();
+    this.#spawn(this.#checkClaims());
     const nowMs = this.#dependencies.clock.nowMs();
     if (state.working && state.height === driver.height) driver.work();
     if (nowMs - view.repairedAtMs < this.#configuration.repairIntervalMs / 2) return;
@@ -425,8 +426,12 @@ export class Replica {
     const driver = this.#driver;
     view.claimedHeight = Math.max(view.claimedHeight, height + 1);
     if (driver === null) return;
-    if (height === driver.height) this.#spawn(driver.onDecided(view, message));
-    else if (this.#sync.needed()) driver.end();
+    this.#spawn(height === driver.height ? driver.onDecided(view, message) : this.#checkClaims());
+  }
+
+  /** Whoever claims to be far ahead of us must prove it before that interrupts the height at hand. */
+  async #checkClaims(): Promise<void> {
+    if (await this.#sync.prove()) this.#driver?.end();
   }
 
   async #onInstanceAnswer(view: PeerView, answer: Extract<Message, { kind: 'instance-answer' }>): Promise<void> {

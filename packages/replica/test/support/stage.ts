@@ -52,18 +52,25 @@ export interface Actor {
 /** One chain's replicas and puppets in one process under one clock. */
 export class Stage {
   readonly chain: TestChain;
-  readonly clock = new VirtualClock(GENESIS_MS + 1_000);
-  readonly hub = new TestHub(this.clock);
+  readonly clock: VirtualClock;
+  readonly hub: TestHub;
   /** Events that replicas logged, by name, as `level event`. */
   readonly events: string[] = [];
   readonly #random = countingRandom();
 
   private constructor(chain: TestChain) {
     this.chain = chain;
+    this.clock = new VirtualClock(Math.max(chain.ledger.tip.timeMs, GENESIS_MS) + 1_000);
+    this.hub = new TestHub(this.clock);
   }
 
   static async create(options: ChainOptions = {}): Promise<Stage> {
     return new Stage(await TestChain.create(options));
+  }
+
+  /** Beside a chain that has blocks already. */
+  static on(chain: TestChain): Stage {
+    return new Stage(chain);
   }
 
   async newHome(validator: number | null): Promise<Home> {
@@ -79,7 +86,11 @@ export class Stage {
     const own = home ?? (await this.newHome(validator));
     const key = validator === null ? null : this.chain.key(validator);
     const replica = await Replica.open(
-      { genesis: this.chain.genesis, validator: key, ...(configuration === undefined ? {} : { configuration }) },
+      {
+        genesis: this.chain.genesis,
+        validator: key === null ? null : { address: key.address, signer: key },
+        ...(configuration === undefined ? {} : { configuration }),
+      },
       {
         clock: this.clock,
         random: this.#random,
