@@ -12,8 +12,8 @@ interface Dependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** Admits a transaction here and offers it to the network. */
-  readonly submit: (transaction: Transaction) => Promise<void>;
+  /** Admits a transaction here and offers it to the network. @returns whether it was admitted */
+  readonly submit: (transaction: Transaction) => Promise<boolean>;
 }
 
 /**
@@ -48,7 +48,7 @@ export class Recovery {
     this.#busy = true;
     try {
       const { validityWindowMs } = ledger.genesis.parameters;
-      this.#offer = await buildTransaction({
+      const offer = await buildTransaction({
         genesis: ledger.genesis,
         account: address,
         operations: [{ kind: 'validator.recover', nonce: this.#nonce }],
@@ -56,7 +56,7 @@ export class Recovery {
         nonce: random.bytes(NONCE_BYTES),
         signer,
       });
-      await submit(this.#offer);
+      if (await submit(offer)) this.#offer = offer;
     } finally {
       this.#busy = false;
     }
