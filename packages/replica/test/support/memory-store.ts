@@ -1,4 +1,4 @@
-import { fromHex, type Store, type StoreEntry, type StoreOperation, type StoreRange, toHex } from '@nacre/base';
+import type { Store, StoreEntry, StoreOperation, StoreRange } from '@nacre/base';
 import { Gate } from './gate.ts';
 
 /** A store in memory that loses at a power cut whatever no synced write followed. */
@@ -9,19 +9,19 @@ export class MemoryStore implements Store {
   readonly writes = { synced: 0, unsynced: 0 };
   /** What every write fails with, null for none. */
   failure: Error | null = null;
-  /** By the key's first byte, so that a scan of one kind of key does not read the others. Hexadecimal sorts as the bytes do. */
+  /** By the key's first byte, so that a scan of one kind of key does not read the others. Names sort as the bytes do. */
   readonly #kinds = new Map<number, Map<string, Uint8Array>>();
   readonly #undo: { readonly key: Uint8Array; readonly value: Uint8Array | undefined }[] = [];
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#kind(key).get(toHex(key))?.slice();
+    return this.#kind(key).get(nameOf(key))?.slice();
   }
 
   async scan({ gte, lt, reverse, limit }: StoreRange): Promise<StoreEntry[]> {
-    const [from, to] = [toHex(gte), toHex(lt)];
+    const [from, to] = [nameOf(gte), nameOf(lt)];
     const keys = [...this.#kind(gte).keys()].filter((key) => key >= from && key < to).sort();
     if (reverse) keys.reverse();
-    return keys.slice(0, limit).map((key) => ({ key: fromHex(key) as Uint8Array, value: this.#kind(gte).get(key)?.slice() as Uint8Array }));
+    return keys.slice(0, limit).map((key) => ({ key: bytesOf(key), value: this.#kind(gte).get(key)?.slice() as Uint8Array }));
   }
 
   async write(operations: readonly StoreOperation[], { sync }: { readonly sync: boolean }): Promise<void> {
@@ -45,7 +45,7 @@ export class MemoryStore implements Store {
   /** A durable copy, as someone makes who copies a home. */
   copy(): MemoryStore {
     const copy = new MemoryStore();
-    for (const values of this.#kinds.values()) for (const [key, value] of values) copy.#set(fromHex(key) as Uint8Array, value.slice());
+    for (const values of this.#kinds.values()) for (const [key, value] of values) copy.#set(bytesOf(key), value.slice());
     return copy;
   }
 
@@ -65,7 +65,15 @@ export class MemoryStore implements Store {
   }
 
   #set(key: Uint8Array, value: Uint8Array | undefined): void {
-    if (value === undefined) this.#kind(key).delete(toHex(key));
-    else this.#kind(key).set(toHex(key), value);
+    if (value === undefined) this.#kind(key).delete(nameOf(key));
+    else this.#kind(key).set(nameOf(key), value);
   }
+}
+
+function nameOf(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
+}
+
+function bytesOf(name: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(name, 'latin1'));
 }
