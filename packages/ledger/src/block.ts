@@ -116,7 +116,10 @@ export class Block {
   }
 }
 
-export const decodeBlock = Block.decode;
+/** See `Block.decode`. */
+export function decodeBlock(bytes: Uint8Array): Result<Block, Refusal> {
+  return Block.decode(bytes);
+}
 
 export function encodeBlock(block: Block): Uint8Array {
   return block.bytes;

@@ -2,7 +2,7 @@ import { type Address, compareBytes, unreachable } from '@nacre/base';
 import type { Committee } from '@nacre/consensus';
 import { addressOf, EMPTY_LOG_ROOT, type SignatureScheme } from '@nacre/crypto';
 import type { FailureCode } from './block-effects.ts';
-import type { Operation, RecordAppend, ServiceCreate, ServiceUpdate } from './operation.ts';
+import type { Operation, RecordAppend, ServiceCreate, ServiceDefinition, ServiceUpdate } from './operation.ts';
 import type { Overlay } from './overlay.ts';
 import type { ChainParameters } from './parameters.ts';
 import { sponsorshipAt } from './quota.ts';
@@ -57,7 +57,8 @@ function createAccount(publicKey: Uint8Array, scope: OperationScope): FailureCod
   return null;
 }
 
-function createService({ kind: _, ...definition }: ServiceCreate, scope: OperationScope): FailureCode | null {
+function createService(operation: ServiceCreate, scope: OperationScope): FailureCode | null {
+  const definition = definitionOf(operation);
   const { overlay, sponsor, parameters, timeMs } = scope;
   if (overlay.get(SERVICE, definition.name) !== undefined) return 'SERVICE_EXISTS';
   const used = sponsorshipAt(overlay, sponsor, { timeMs, quotaWindowMs: parameters.quotaWindowMs });
@@ -68,12 +69,17 @@ function createService({ kind: _, ...definition }: ServiceCreate, scope: Operati
   return null;
 }
 
-function updateService({ kind: _, ...definition }: ServiceUpdate, { overlay, transaction }: OperationScope): FailureCode | null {
+function updateService(operation: ServiceUpdate, { overlay, transaction }: OperationScope): FailureCode | null {
+  const definition = definitionOf(operation);
   const service = overlay.get(SERVICE, definition.name);
   if (service === undefined) return 'UNKNOWN_SERVICE';
   if (!includes(service.owners, transaction.contents.account)) return 'NOT_AN_OWNER';
   overlay.set(SERVICE, definition.name, { ...definition, sponsor: service.sponsor });
   return null;
+}
+
+function definitionOf({ name, owners, writers, schemas, shard, retentionMs }: ServiceDefinition): ServiceDefinition {
+  return { name, owners, writers, schemas, shard, retentionMs };
 }
 
 function appendRecords(append: RecordAppend, scope: OperationScope): FailureCode | null {

@@ -145,7 +145,7 @@ export class Ledger {
     return Promise.all(
       transactions.map(({ txId, contents, signature }) => {
         const account = this.account(contents.account);
-        if (account === undefined) return false;
+        if (account === undefined) return Promise.resolve(false);
         return this.#verifier.verify({ publicKey: account.publicKey, message: txId, context: TRANSACTION_CONTEXT, signature });
       }),
     );

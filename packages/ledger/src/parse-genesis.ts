@@ -7,7 +7,7 @@ import { isName } from './names.ts';
 import { type ChainParameters, chainParameters, checkParameters, PARAMETER_NAMES } from './parameters.ts';
 
 /** Characters of a genesis file at most; a hundred ML-DSA-87 keys take 350,000. Beyond: refused unread. */
-export const GENESIS_CHARACTERS_MAX = 1024 * 1024;
+const GENESIS_CHARACTERS_MAX = 1024 * 1024;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -129,7 +129,7 @@ function parseParameters(object: unknown): Result<ChainParameters, Refusal> {
     if (!Object.hasOwn(object, name)) return malformed(`parameters.${name}`, 'missing');
     if (typeof object[name] !== 'number') return malformed(`parameters.${name}`, 'not a number');
   }
-  const parameters = chainParameters(object as Partial<ChainParameters>);
+  const parameters = chainParameters(object);
   const checked = checkParameters(parameters);
   return checked.ok ? ok(parameters) : checked;
 }

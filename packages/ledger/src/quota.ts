@@ -22,7 +22,7 @@ export function sponsorshipAt(
  * Bytes that a sponsor's accounts may use in one window: its weight's share of the network's, rounded down.
  * A sponsor that is no longer in the committee has none, so what it sponsored waits for a new sponsor.
  */
-export function bytesShare(committee: Committee, sponsor: Address, parameters: Pick<ChainParameters, 'quotaBytesPerWindow'>): number {
+function bytesShare(committee: Committee, sponsor: Address, parameters: Pick<ChainParameters, 'quotaBytesPerWindow'>): number {
   const index = committee.indexOf(sponsor);
   if (index === null) return 0;
   // Weights reach 2^50 and the quota 2^50: their product needs big integers.

@@ -82,7 +82,7 @@ function servicesOf(block: Block, { blocks, store }: Tail): Set<string> {
     const status = stored === undefined ? undefined : includedStatusCodec.decode(stored);
     const fits = status?.ok === true && status.value.height === block.header.height && status.value.index === index;
     require(fits, 'the status of a transaction of the last block is missing or another one');
-    if (status?.ok !== true || status.value.status === 'failed') continue;
+    if (!status?.ok || status.value.status === 'failed') continue;
     for (const operation of contents.operations) if (operation.kind === 'record.append') services.add(operation.service);
   }
   return services;

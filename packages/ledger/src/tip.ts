@@ -41,8 +41,11 @@ export const storedTipCodec: Codec<StoredTip> = convertedCodec(StoredTipType, {
     version: FORMAT_VERSION,
     certificate: certificate === null ? [] : [certificateToWire(certificate)],
   }),
-  fromWire: ({ version: _, certificate: [certificate], ...rest }) => ({
-    ...rest,
+  fromWire: ({ height, blockHash, stateRoot, historyRoot, certificate: [certificate] }) => ({
+    height,
+    blockHash,
+    stateRoot,
+    historyRoot,
     certificate: certificate === undefined ? null : certificateFromWire(certificate),
   }),
 });

@@ -51,7 +51,7 @@ export interface Transaction {
   readonly bytes: Uint8Array;
 }
 
-export function transactionBodyHash(txId: Hash, signature: Uint8Array): Hash {
+function transactionBodyHash(txId: Hash, signature: Uint8Array): Hash {
   return taggedHash(BODY_TAG, txId, taggedHash(SIGNATURE_TAG, signature));
 }
 

@@ -29,9 +29,12 @@ interface File extends Json {
   readonly parameters: Json;
 }
 
-/** The genesis file as JSON, changed. */
+/** The genesis file as JSON. */
+const fileOf = () => JSON.parse(formatGenesis(genesis)) as File;
+
+/** The genesis file, changed. */
 function changed(change: (file: File) => void): string {
-  const file: File = JSON.parse(formatGenesis(genesis));
+  const file = fileOf();
   change(file);
   return JSON.stringify(file);
 }
@@ -58,7 +61,7 @@ describe('a genesis file', () => {
   });
 
   test('spells out every parameter, so that a later default changes no network', () => {
-    expect(Object.keys(JSON.parse(formatGenesis(genesis)).parameters)).toEqual(Object.keys(PARAMETER_RULES));
+    expect(Object.keys(fileOf().parameters)).toEqual(Object.keys(PARAMETER_RULES));
     expect(refusalOf(withAt('parameters.blockBytesMax', undefined))).toMatchObject({
       code: 'GENESIS_MALFORMED',
       path: 'parameters.blockBytesMax',
@@ -71,7 +74,7 @@ describe('a genesis file', () => {
     const bare = changed((file) => {
       for (const validator of file.validators) delete validator.address;
     });
-    const reversed = Object.fromEntries(Object.entries(JSON.parse(bare)).reverse());
+    const reversed = Object.fromEntries(Object.entries(JSON.parse(bare) as Json).reverse());
     for (const text of [bare, JSON.stringify(reversed, null, 7)])
       expect(parseGenesis(text)).toMatchObject({ ok: true, value: { hash: genesis.hash } });
   });
@@ -100,10 +103,7 @@ describe('a genesis file', () => {
     expect(genesis.committee.validators.map(({ address }) => toHex(address)).sort()).toEqual(
       genesis.validators.map(({ address }) => toHex(address)).sort(),
     );
-    const file = JSON.parse(formatGenesis(genesis));
-    expect(file.validators.map(({ address }: { address: string }) => address)).toEqual(
-      genesis.validators.map(({ address }) => formatAddress(address)),
-    );
+    expect(fileOf().validators.map(({ address }) => address)).toEqual(genesis.validators.map(({ address }) => formatAddress(address)));
     expect(genesis.context).toEqual({ genesisHash: genesis.hash, chain: 0 });
   });
 });
@@ -137,9 +137,9 @@ describe('a genesis file is refused', () => {
   // - return btoa(binary) === text ?
   // + return btoa(binary) !== '' ?
   test('with a second text for the same key', () => {
-    const { publicKey } = JSON.parse(formatGenesis(genesis)).validators[0];
+    const publicKey = fileOf().validators[0]?.publicKey as string;
     // 1,312 bytes leave two characters for the last byte, of which four bits are unused.
-    const other = publicKey.replace(/.==$/, (end: string) => `${String.fromCharCode(end.charCodeAt(0) + 1)}==`);
+    const other = publicKey.replace(/.==$/, (end) => `${String.fromCharCode(end.charCodeAt(0) + 1)}==`);
     expect(other).not.toBe(publicKey);
     expect(refusalOf(withAt('validators[0].publicKey', other))).toMatchObject({
       code: 'GENESIS_MALFORMED',
@@ -169,13 +169,13 @@ describe('a genesis file is refused', () => {
 
   const committees: [code: string, name: string, path: string, value: unknown][] = [
     ['COMMITTEE_EMPTY', 'no validators', 'validators', []],
-    ['ADDRESS_DUPLICATE', 'one key twice', 'validators[1]', JSON.parse(formatGenesis(genesis)).validators[0]],
+    ['ADDRESS_DUPLICATE', 'one key twice', 'validators[1]', fileOf().validators[0]],
     ['WEIGHT_INVALID', 'a weight of zero', 'validators[0].weight', 0],
     ['WEIGHT_INVALID', 'a negative weight', 'validators[0].weight', -1],
     ['WEIGHT_INVALID', 'half a weight', 'validators[0].weight', 0.5],
     ['WEIGHT_OVERFLOW', 'weights beyond 2^50', 'validators[0].weight', 2 ** 50],
     ['WEIGHT_TOO_LARGE', 'a validator of a third', 'validators[0].weight', 1500],
-    ['WEIGHT_TOO_LARGE', 'three validators', 'validators', JSON.parse(formatGenesis(genesis)).validators.slice(1)],
+    ['WEIGHT_TOO_LARGE', 'three validators', 'validators', fileOf().validators.slice(1)],
   ];
 
   // @mutation packages/ledger/src/parse-genesis.ts

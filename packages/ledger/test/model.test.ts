@@ -154,7 +154,7 @@ const blocks = fc.array(fc.array(planned, { maxLength: 6 }), { maxLength: 6 });
 
 function definitionOf(plan: PlannedDefinition, key: (person: number) => TestKey): ServiceDefinition {
   const ordered = (list: number[]) => list.map((one) => key(one).address).sort(Buffer.compare);
-  const schemas = plan.versions.toSorted().map((version): Schema => ({ name: 's', version }));
+  const schemas = plan.versions.toSorted((a, b) => a - b).map((version): Schema => ({ name: 's', version }));
   return { name: plan.name, owners: ordered(plan.owners), writers: ordered(plan.writers), schemas, shard: 0, retentionMs: 0 };
 }
 
