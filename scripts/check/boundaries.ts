@@ -12,7 +12,9 @@ const ALLOWED_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   consensus: ['base', 'crypto'],
   ledger: ['base', 'crypto', 'consensus'],
   replica: ['base', 'crypto', 'consensus', 'ledger'],
+  network: ['base', 'crypto', 'consensus'],
   simulator: ['base', 'crypto', 'consensus', 'ledger', 'replica'],
+  node: ['base', 'crypto', 'consensus', 'ledger', 'replica', 'network', 'client'],
 };
 
 interface NodeModulesRule {
@@ -33,6 +35,8 @@ const ALLOWED_NODE_MODULES: Readonly<Record<string, readonly NodeModulesRule[]>>
     { files: 'file-directory.ts', reason: 'the Directory port on the file system' },
     { files: 'level-*.ts', reason: 'the Store port on LevelDB' },
   ],
+  network: [{ files: 'pinned-tls.ts', reason: 'TLS options and the exporter, which libp2p does not hand out' }],
+  node: [{ files: '**/*.ts', reason: 'the process itself: files, sockets, signals and time' }],
   simulator: [{ files: '{main,command-line}.ts', reason: 'the command: arguments, output and the exit code' }],
 };
 

@@ -57,3 +57,48 @@ export const PROVE_ATTEMPTS_MAX = 8;
 export const STORE_CACHE_BYTES = 64 * 1024 * 1024;
 /** What LevelDB gathers in memory before it writes a table, in bytes, up to twice. Lower: more stalls by compaction. */
 export const STORE_WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
+
+/** Transactions whose final status clients wait for at once, over the whole node. Beyond: `TOO_MANY_WAITS`, before anything is admitted. */
+export const FINAL_STATUS_WAITS_MAX = 4096;
+/** Decided blocks whose event is kept in memory, about 100 bytes per transaction. Older ones are read from the store. */
+export const RECENT_BLOCKS_MAX = 64;
+/** Request ids of `record_submit` kept, about 250 bytes each on disk. Beyond: `REQUEST_IDS_FULL` until the oldest are seven days old. */
+export const REQUEST_IDS_MAX = 1_000_000;
+/** How long a request id is kept at least, in ms. Protocol section 3. */
+export const REQUEST_ID_KEEP_MS = 7 * 24 * 3600 * 1000;
+/** Characters of a request id. Beyond: `INVALID_PARAMS`. */
+export const REQUEST_ID_LENGTH_MAX = 128;
+
+/** Body of an RPC request, or a message on its WebSocket, in bytes; a transaction of 2 MiB in base64 fits. Beyond: `BODY_TOO_LARGE`. */
+export const RPC_BODY_BYTES_MAX = 4 * 1024 * 1024;
+/** Calls in one batch. Beyond: `BATCH_TOO_LARGE`, none is carried out. */
+export const RPC_BATCH_CALLS_MAX = 100;
+/** Bytes of the answers to one batch, beside the answer that passes it. Beyond: `ANSWER_TOO_LARGE` for each further call. */
+export const RPC_BATCH_ANSWER_BYTES_MAX = 8 * 1024 * 1024;
+/** Calls per second from one IP address (IPv6: one /64). Beyond: `RATE_LIMITED` until the second is over. */
+export const RPC_ADDRESS_CALLS_PER_SECOND_MAX = 10_000;
+/** IP addresses whose calls are counted at once; the one longest unseen is forgotten. */
+export const RPC_ADDRESSES_MAX = 10_000;
+/** Calls per second on one WebSocket. Beyond: `RATE_LIMITED` until the second is over. */
+export const RPC_SOCKET_CALLS_PER_SECOND_MAX = 5_000;
+/** TCP connections to the RPC. Beyond: closed as they come. */
+export const RPC_CONNECTIONS_MAX = 2_000;
+/** Open WebSockets, over all and from one IP address. Beyond: `TOO_MANY_SOCKETS`. */
+export const RPC_SOCKETS_MAX = 256;
+export const RPC_SOCKETS_PER_ADDRESS_MAX = 128;
+/** Messages of one WebSocket being answered at once. Beyond: nothing more is read from it. */
+export const RPC_SOCKET_MESSAGES_MAX = 256;
+/** Bytes waiting to be sent on one WebSocket. Beyond: nothing more is read from it, and events wait. */
+export const RPC_SOCKET_BUFFER_BYTES = 1024 * 1024;
+/** Subscriptions of one WebSocket. Beyond: `TOO_MANY_SUBSCRIPTIONS`. */
+export const RPC_SUBSCRIPTIONS_MAX = 16;
+/** Events that a subscription may fall further behind than it was at its best. Beyond: it goes on with the newest, and says what it missed. */
+export const RPC_SUBSCRIPTION_LAG_MAX = 1_000;
+/** Events of one subscription read and sent before the next one's turn. */
+export const RPC_EVENTS_PER_TURN = 16;
+/** A WebSocket that answers no ping for this long, in ms, is closed. */
+export const RPC_PING_INTERVAL_MS = 30_000;
+/** Time in ms for a request's headers and body to arrive. Beyond: 408, and the connection ends. */
+export const RPC_REQUEST_TIMEOUT_MS = 30_000;
+/** Longest wait for a final status, in ms. Beyond: `INVALID_PARAMS`. */
+export const RPC_WAIT_TIMEOUT_MS_MAX = 60_000;
