@@ -1,0 +1,192 @@
+import type { Connection, Stream } from '@libp2p/interface';
+import { type Clock, type Log, type Timer, utf8 } from '@nacre/base';
+import { formatAddress } from '@nacre/crypto';
+import { type AdmissionOptions, type AdmissionRefusal, type Candidate, negotiateAdmission } from './admission.ts';
+import { ADMISSION_BYTES_MAX } from './admission-messages.ts';
+import { FrameStream } from './frame-stream.ts';
+import type { LinkSecurities } from './link-security.ts';
+import type { LinkTable } from './link-table.ts';
+import type { Counters, RefusalReason } from './network-counters.ts';
+import type { NetworkLimits } from './network-limits.ts';
+import type { PeerGate } from './peer-gate.ts';
+import type { PeerLink } from './peer-link.ts';
+import type { Scoreboard } from './scoreboard.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+export const ADMISSION_PROTOCOL = '/nacre/1/admission';
+export const LANE_PROTOCOL = '/nacre/1/lane';
+
+/** Refusals that are logged a second; whoever is outside could fill the disk otherwise. All of them are counted. */
+const LOGGED_REFUSALS_PER_SECOND = 10;
+
+interface AdmissionDeskOptions {
+  readonly admission: AdmissionOptions;
+  readonly limits: NetworkLimits;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly counters: Counters;
+  readonly links: LinkTable;
+  readonly gate: PeerGate;
+  readonly scoreboard: Scoreboard;
+  readonly securities: LinkSecurities;
+  /** Peer ids; null admits any follower. */
+  readonly followerAllowlist: ReadonlySet<string> | null;
+  /** Puts an admitted connection and its lane to work. */
+  readonly admit: (connection: Connection, candidate: Candidate, lane: Stream) => PeerLink;
+}
+
+/** A connection between its handshake and its lane. */
+interface Pending {
+  readonly connection: Connection;
+  readonly timer: Timer;
+  /** Resolves once: with the link, or undefined when the connection was refused. */
+  readonly outcome: PromiseWithResolvers<PeerLink | undefined>;
+  /** Settles when the dialogue is over; null until it starts, and it starts once. */
+  dialogue: Promise<Candidate | undefined> | null;
+  laneClaimed: boolean;
+}
+
+/** Where connections wait until both sides have proven who they are. Nothing else is served to them, and not for long. */
+export class AdmissionDesk {
+  readonly #options: AdmissionDeskOptions;
+  readonly #pending = new Map<string, Pending>();
+  readonly #logRate: TokenBucket;
+
+  constructor(options: AdmissionDeskOptions) {
+    this.#options = options;
+    this.#logRate = new TokenBucket(LOGGED_REFUSALS_PER_SECOND, options.clock.nowMs());
+  }
+
+  /** A connection has been made. The side that dialled speaks first. */
+  opened(connection: Connection): void {
+    const { limits, clock } = this.#options;
+    if (this.#pending.size >= limits.unadmittedMax) {
+      this.#tell(connection, { code: 'TOO_MANY' });
+      connection.abort(new Error('too many connections without admission'));
+      return;
+    }
+    const pending: Pending = {
+      connection,
+      timer: clock.schedule(limits.admissionTimeoutMs, () => this.#refuse(pending, { code: 'TIMEOUT' })),
+      outcome: Promise.withResolvers(),
+      dialogue: null,
+      laneClaimed: false,
+    };
+    this.#pending.set(connection.id, pending);
+    connection.addEventListener('close', () => this.#refuse(pending, { code: 'CLOSED' }), { once: true });
+    if (connection.direction === 'outbound') void this.#dial(pending);
+  }
+
+  /** The admitted connection, once it is; undefined if it was refused or is none of ours. */
+  async linkOf(connection: Connection): Promise<PeerLink | undefined> {
+    return this.#options.links.ofConnection(connection.id) ?? this.#pending.get(connection.id)?.outcome.promise;
+  }
+
+  /** The dialer has opened the dialogue. */
+  async answerAdmission(stream: Stream, connection: Connection): Promise<void> {
+    const pending = this.#pending.get(connection.id);
+    if (pending === undefined || pending.dialogue !== null || connection.direction === 'outbound') {
+      stream.abort(new Error('unexpected admission'));
+      return;
+    }
+    await this.#negotiate(pending, stream);
+  }
+
+  /** The dialer has opened the stream of frames; it may arrive before our own end of the dialogue is over. */
+  async answerLane(stream: Stream, connection: Connection): Promise<void> {
+    const pending = this.#pending.get(connection.id);
+    if (pending === undefined || pending.laneClaimed || connection.direction === 'outbound' || pending.dialogue === null) {
+      stream.abort(new Error('unexpected lane'));
+      return;
+    }
+    pending.laneClaimed = true;
+    const candidate = await pending.dialogue;
+    if (candidate !== undefined) this.#admit(pending, candidate, stream);
+  }
+
+  async #dial(pending: Pending): Promise<void> {
+    const { connection } = pending;
+    try {
+      const candidate = await this.#negotiate(pending, await connection.newStream(ADMISSION_PROTOCOL));
+      if (candidate !== undefined) this.#admit(pending, candidate, await connection.newStream(LANE_PROTOCOL));
+    } catch (error) {
+      // The connection broke, or what answers there is no node of ours.
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#refuse(pending, { code: connection.status === 'open' ? 'MALFORMED' : 'CLOSED', reason });
+    }
+  }
+
+  #negotiate(pending: Pending, stream: Stream): Promise<Candidate | undefined> {
+    const { admission, clock, limits, securities } = this.#options;
+    const { connection } = pending;
+    const dialogue = new FrameStream(stream, ADMISSION_BYTES_MAX);
+    const timer = clock.schedule(limits.admissionTimeoutMs, () => dialogue.fail({ code: 'TIMEOUT' }));
+    const negotiation = negotiateAdmission(admission, {
+      dialogue,
+      remotePeerId: utf8(connection.remotePeer.toString()),
+      binding: securities.of(connection).binding,
+      judge: (candidate) => this.#judge(connection, candidate),
+    });
+    pending.dialogue = negotiation.then((admitted) => {
+      timer.cancel();
+      if (admitted.ok) return admitted.value;
+      this.#refuse(pending, admitted.error);
+      return undefined;
+    });
+    return pending.dialogue;
+  }
+
+  #judge(connection: Connection, { claim, key, instance }: Candidate): RefusalReason | null {
+    const { gate, scoreboard, followerAllowlist, links, limits } = this.#options;
+    const peerId = connection.remotePeer.toString();
+    const claimed = claim === null ? null : formatAddress(claim);
+    if (gate.blocks(peerId) || gate.blocks(claimed)) return 'BLOCKED';
+    const follower = key === null;
+    if (scoreboard.banned(follower ? peerId : (claimed as string))) return 'BANNED';
+    if (follower && followerAllowlist !== null && !followerAllowlist.has(peerId)) return 'NOT_ALLOWED';
+    if (follower && links.followersBeside(peerId) >= limits.followersMax) return 'TOO_MANY';
+    return links.mayReplace(peerId, { claim, key, instance }, connection.direction) ? null : 'DUPLICATE';
+  }
+
+  #admit(pending: Pending, candidate: Candidate, lane: Stream): void {
+    const { connection, outcome } = pending;
+    // Another connection may have been admitted while this one's lane was on its way.
+    const objection = this.#judge(connection, candidate);
+    if (objection !== null) return this.#refuse(pending, { code: objection });
+    if (connection.status !== 'open' || lane.status !== 'open') return this.#refuse(pending, { code: 'CLOSED' });
+    if (!this.#settle(pending)) return;
+    this.#options.counters.count.admitted++;
+    outcome.resolve(this.#options.admit(connection, candidate, lane));
+  }
+
+  #refuse(pending: Pending, refusal: AdmissionRefusal): void {
+    if (!this.#settle(pending)) return;
+    this.#tell(pending.connection, refusal);
+    pending.outcome.resolve(undefined);
+    void endConnection(pending.connection);
+  }
+
+  /** @returns whether this was the first end that it came to */
+  #settle(pending: Pending): boolean {
+    pending.timer.cancel();
+    return this.#pending.delete(pending.connection.id);
+  }
+
+  #tell(connection: Connection, refusal: AdmissionRefusal): void {
+    const { counters, log, clock } = this.#options;
+    counters.refuse(refusal.code);
+    // Two nodes that dial one another at once are no event.
+    if (refusal.code === 'DUPLICATE' || !this.#logRate.tryTake(1, clock.nowMs())) return;
+    const { remotePeer, remoteAddr, direction } = connection;
+    log.info({ ...refusal, peerId: remotePeer.toString(), multiaddr: remoteAddr.toString(), direction }, 'connection refused');
+  }
+}
+
+/** Closes in order, so that what was said last arrives, or at once if that takes too long. */
+export async function endConnection(connection: Connection): Promise<void> {
+  try {
+    await connection.close();
+  } catch (error) {
+    connection.abort(error instanceof Error ? error : new Error(String(error)));
+  }
+}
