@@ -6,11 +6,13 @@ export interface SeenBlock {
   readonly height: number;
   readonly blockHash: Hash;
   readonly stateRoot: Hash;
+  readonly timeMs: number;
 }
 
 interface ChainBlock {
   readonly blockHash: string;
   readonly stateRoot: string;
+  readonly timeMs: number;
   readonly firstNode: number;
 }
 
@@ -40,6 +42,11 @@ export class ChainChecker {
     return this.#heightOfTransaction.get(txId);
   }
 
+  /** Time of the block of a height, if any replica has decided one. */
+  timeMsOf(height: number): number | undefined {
+    return this.#blocks[height]?.timeMs;
+  }
+
   /** A process has started with this block as its tip. */
   opened(node: number, tip: SeenBlock): void {
     if (tip.height > 0) this.#see(node, tip);
@@ -55,8 +62,8 @@ export class ChainChecker {
     for (const txId of transactions) this.#place(toHex(txId), block.height);
   }
 
-  #see(node: number, { height, blockHash, stateRoot }: SeenBlock): void {
-    const seen: ChainBlock = { blockHash: toHex(blockHash), stateRoot: toHex(stateRoot), firstNode: node };
+  #see(node: number, { height, blockHash, stateRoot, timeMs }: SeenBlock): void {
+    const seen: ChainBlock = { blockHash: toHex(blockHash), stateRoot: toHex(stateRoot), timeMs, firstNode: node };
     const first = this.#blocks[height];
     if (first === undefined) {
       this.#blocks[height] = seen;

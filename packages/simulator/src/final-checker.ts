@@ -68,6 +68,9 @@ function checkAcknowledgements({ replicas, history }: FinalState, report: Report
 function checkStatuses({ replicas, chain, history }: FinalState, report: Report): void {
   for (const [txId, { id, validUntilMs }] of history.transactions) {
     const height = chain.heightOf(txId);
+    const includedMs = height === undefined ? undefined : chain.timeMsOf(height);
+    if (includedMs !== undefined && includedMs > validUntilMs)
+      report('STATUS', `block ${height} of ${includedMs} holds ${txId} past its time ${validUntilMs}`);
     const outcomes = new Set<string>();
     for (const [node, replica] of replicas.entries()) {
       const found = replica.transactionStatus(id);
@@ -78,8 +81,8 @@ function checkStatuses({ replicas, chain, history }: FinalState, report: Report)
       } else if (height !== undefined) {
         report('STATUS', `node ${node} has ${txId} as ${found.status}, the chain holds it at ${height}`);
       }
-      if (found.status === 'expired' && replica.ledger.tip.timeMs <= validUntilMs) {
-        report('STATUS', `node ${node} has ${txId} expired before its time ${validUntilMs}`);
+      if (found.status === 'expired' && (found.timeMs <= validUntilMs || found.timeMs !== chain.timeMsOf(found.height))) {
+        report('STATUS', `node ${node} has ${txId} expired at ${found.height} of ${found.timeMs}, its time is ${validUntilMs}`);
       }
     }
     if (outcomes.size > 1) report('STATUS', `replicas differ about ${txId}: ${[...outcomes].join(' and ')}`);

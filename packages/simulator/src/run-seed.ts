@@ -202,13 +202,13 @@ class SeedRun {
     }
   }
 
-  #decided(node: SimNode, { height, blockHash, statuses }: Applied, replica: ClusterReplica): void {
+  #decided(node: SimNode, { height, blockHash, timeMs, statuses }: Applied, replica: ClusterReplica): void {
     const { stateRoot, certificate } = replica.ledger.tip;
     if (height > this.#chain.height && certificate !== null && certificate.round > 0) this.#laterRounds++;
     this.#trace.add(this.#scheduler.nowMs, 'decided', node.index, -1, height, blockHash);
     this.#chain.decided(
       node.index,
-      { height, blockHash, stateRoot },
+      { height, blockHash, stateRoot, timeMs },
       statuses.map(({ txId }) => txId),
     );
   }

@@ -1,14 +1,15 @@
 import { fail, ok, utf8 } from '@nacre/base';
 import { taggedHash } from '@nacre/crypto';
 import { beforeEach, expect, test } from 'vitest';
-import { ChainChecker } from '../src/chain-checker.ts';
+import { ChainChecker, type SeenBlock } from '../src/chain-checker.ts';
 import { ClientHistory } from '../src/client-history.ts';
 import { type Statement, StatementChecker } from '../src/statement-checker.ts';
 import type { ViolationCode } from '../src/violation.ts';
 
 const hash = (name: string): Uint8Array => taggedHash('nacre/1/test', utf8(name));
-const block = (height: number, name = `${height}`): { height: number; blockHash: Uint8Array; stateRoot: Uint8Array } => ({
+const block = (height: number, name = `${height}`): SeenBlock => ({
   height,
+  timeMs: height,
   blockHash: hash(`block ${name}`),
   stateRoot: hash(`state ${name}`),
 });

@@ -48,9 +48,9 @@ beforeEach(() => {
 
 /** A transaction, acknowledged by node 0, that the chain holds or does not. */
 function stateOf(told: readonly Told[], options: { inChain?: boolean; validUntilMs?: number } = {}): FinalState {
-  const { inChain = true, validUntilMs = TIP_MS - 1 } = options;
+  const { inChain = true, validUntilMs = inChain ? TIP_MS : TIP_MS - 1 } = options;
   const chain = new ChainChecker(report);
-  if (inChain) chain.decided(0, { height: 1, blockHash: hash('tip'), stateRoot: hash('state') }, [tx]);
+  chain.decided(0, { height: 1, blockHash: hash('tip'), stateRoot: hash('state'), timeMs: TIP_MS }, inChain ? [tx] : []);
   const history = new ClientHistory();
   const call = history.asked({ id: tx, validUntilMs, node: 0, generation: 0, nowMs: 1 });
   history.answered(call, { ok: true, value: { txId: tx, validUntilMs } });
@@ -82,11 +82,20 @@ test('an end at another height than the chain has it is seen', async () => {
 
 test('a transaction of the chain that a replica does not know, or calls expired, is seen', async () => {
   expect(await codesOf([{}, { status: { status: 'unknown' } }])).toEqual(['STATUS']);
-  expect(await codesOf([{}, { status: expired }])).toEqual(['STATUS', 'STATUS']);
+  expect(await codesOf([{}, { status: expired }])).toEqual(['STATUS', 'STATUS', 'STATUS']);
 });
 
 test('an expiry before its time is seen', async () => {
   expect(await codesOf([{ status: expired }], { inChain: false, validUntilMs: TIP_MS })).toEqual(['STATUS']);
+});
+
+test('an expiry that no decided block stands for is seen', async () => {
+  expect(await codesOf([{ status: { ...expired, timeMs: TIP_MS + 1 } }], { inChain: false })).toEqual(['STATUS']);
+  expect(await codesOf([{ status: { ...expired, height: 2 } }], { inChain: false })).toEqual(['STATUS', 'STATUS']);
+});
+
+test('a block that holds a transaction past its time is seen', async () => {
+  expect(await codesOf([{}, {}], { validUntilMs: TIP_MS - 1 })).toEqual(['STATUS']);
 });
 
 test('records are compared over all pages', async () => {

@@ -35,10 +35,10 @@ export class CalmCluster {
       { random, scheduler, tally, trace, statements, logOf: (node) => simLog(node, () => {}), penalized: () => {} },
       {
         opened: ({ index }, { ledger }) => this.chain.opened(index, ledger.tip),
-        decided: ({ index }, { height, blockHash, statuses }, { ledger }) =>
+        decided: ({ index }, { height, blockHash, timeMs, statuses }, { ledger }) =>
           this.chain.decided(
             index,
-            { height, blockHash, stateRoot: ledger.tip.stateRoot },
+            { height, blockHash, timeMs, stateRoot: ledger.tip.stateRoot },
             statuses.map(({ txId }) => txId),
           ),
       },
