@@ -1,4 +1,4 @@
-import { assert, type Hash, type Refusal, toHex } from '@nacre/base';
+import { assert, fail, type Hash, ok, type Refusal, type Result, toHex } from '@nacre/base';
 import type { Block, Candidate, Transaction } from '@nacre/ledger';
 import type { HeightContext } from './height-driver.ts';
 
@@ -84,24 +84,34 @@ export class BlockDesk {
   }
 
   async #bring(hash: Hash, known: Block | null, source: string | null): Promise<void> {
-    const { ledger, log } = this.#context;
-    const stored = ledger.loadBlock(hash);
+    const stored = this.#context.ledger.loadBlock(hash);
     if (stored !== undefined) return this.#check(hash, stored.block, stored.transactions, Promise.resolve());
-    const block = known ?? (await this.#fetchBlock(hash));
-    if (block === null || this.#desk.isEnded()) return;
-    if (block.header.height !== this.#height) return this.#refuse(hash, { code: 'BLOCK_HEIGHT', height: block.header.height });
-    const signatures = await ledger.verifyBlockSignatures(block);
-    if (!signatures.ok) {
-      // The header's hash does not cover signature bytes: this copy is bad, another may be good.
-      if (source !== null) this.#context.transport.penalize(source, signatures.error);
-      log.debug({ height: this.#height, code: signatures.error.code }, 'block refused for a bad signature beside it');
-      return;
+    let copy = known === null ? await this.#fetchBlock(hash) : { block: known, source };
+    while (copy !== null && !this.#desk.isEnded()) {
+      const { block } = copy;
+      if (block.header.height !== this.#height) return this.#refuse(hash, { code: 'BLOCK_HEIGHT', height: block.header.height });
+      if (await this.#hasGoodSignatures(block, copy.source)) return this.#take(hash, block, copy.source);
+      // Nobody else will bring this block unasked: whoever proposed it has done so, and peers see that the proposal is here.
+      copy = await this.#fetchBlock(hash);
     }
-    const transactions = await this.#complete(block, source);
-    if (transactions === null || this.#desk.isEnded()) return;
-    const refusal = 'code' in transactions ? transactions : null;
-    if (refusal !== null) return this.#refuse(hash, refusal as Refusal);
-    this.#check(hash, block, transactions as readonly Transaction[], null);
+  }
+
+  /** The header's hash does not cover the signatures beside it: a bad copy condemns who gave it, and another may be good. */
+  async #hasGoodSignatures(block: Block, source: string | null): Promise<boolean> {
+    const { ledger, transport, log } = this.#context;
+    const signatures = await ledger.verifyBlockSignatures(block);
+    if (signatures.ok) return true;
+    if (source !== null) transport.penalize(source, signatures.error);
+    log.debug({ height: this.#height, code: signatures.error.code }, 'block refused for a bad signature beside it');
+    return false;
+  }
+
+  async #take(hash: Hash, block: Block, source: string | null): Promise<void> {
+    if (this.#desk.isEnded()) return;
+    const completed = await this.#complete(block, source);
+    if (completed === null || this.#desk.isEnded()) return;
+    if (!completed.ok) return this.#refuse(hash, completed.error);
+    this.#check(hash, block, completed.value, null);
   }
 
   #check(hash: Hash, block: Block, transactions: readonly Transaction[], durable: Promise<void> | null): void {
@@ -130,16 +140,16 @@ export class BlockDesk {
     return held;
   }
 
-  async #fetchBlock(hash: Hash): Promise<Block | null> {
-    while (!this.#desk.isEnded()) {
-      for (const peerId of this.#context.requests.order(null)) {
+  async #fetchBlock(hash: Hash): Promise<{ readonly block: Block; readonly source: string } | null> {
+    for (;;) {
+      for (const source of this.#context.requests.order(null)) {
         if (this.#desk.isEnded()) return null;
-        const block = await this.#context.requests.block(peerId, hash);
-        if (block !== null) return block;
+        const block = await this.#context.requests.block(source, hash);
+        if (block !== null) return { block, source };
       }
+      if (this.#desk.isEnded()) return null;
       await this.#pause();
     }
-    return null;
   }
 
   /**
@@ -147,10 +157,10 @@ export class BlockDesk {
    *
    * @returns the transactions, a refusal that condemns the block, or null when the height ended first
    */
-  async #complete(block: Block, source: string | null): Promise<readonly Transaction[] | Refusal | null> {
+  async #complete(block: Block, source: string | null): Promise<Result<readonly Transaction[]> | null> {
     const { ledger, mempool, requests } = this.#context;
     if (block.bodyHashes.length > ledger.genesis.parameters.blockTransactionsMax)
-      return { code: 'BLOCK_TOO_LARGE', transactions: block.bodyHashes.length };
+      return fail({ code: 'BLOCK_TOO_LARGE', transactions: block.bodyHashes.length });
     const bodies = new Map<string, Transaction>();
     const unverified: Transaction[] = [];
     let missing: Hash[] = [];
@@ -165,6 +175,7 @@ export class BlockDesk {
       } else missing.push(hash);
     }
     while (missing.length > 0) {
+      const before = missing.length;
       for (const peerId of requests.order(source)) {
         if (this.#desk.isEnded()) return null;
         for (const transaction of await requests.bodies(peerId, missing)) {
@@ -174,12 +185,12 @@ export class BlockDesk {
         missing = missing.filter((hash) => !bodies.has(toHex(hash)));
         if (missing.length === 0) break;
       }
-      if (missing.length > 0) await this.#pause();
+      if (missing.length === before) await this.#pause();
       if (this.#desk.isEnded()) return null;
     }
     const verdicts = await ledger.verifySignatures(unverified);
-    if (verdicts.includes(false)) return { code: 'TRANSACTION_SIGNATURE', height: this.#height };
-    return block.bodyHashes.map((hash) => bodies.get(toHex(hash)) as Transaction);
+    if (verdicts.includes(false)) return fail({ code: 'TRANSACTION_SIGNATURE', height: this.#height });
+    return ok(block.bodyHashes.map((hash) => bodies.get(toHex(hash)) as Transaction));
   }
 
   #pause(): Promise<void> {

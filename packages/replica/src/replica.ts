@@ -102,6 +102,8 @@ export class Replica {
   #driver: HeightDriver | null = null;
   /** A vote of ours that the journal does not know: the key is put in doubt before the next height is driven. */
   #forgotten: Vote | null = null;
+  /** Something beside the run has failed: the run ends with it. */
+  #failure: { readonly error: unknown } | null = null;
   #mode: ReplicaStatus['mode'] = 'stopped';
   #running: Promise<void> | null = null;
   #tick: Timer | null = null;
@@ -261,6 +263,7 @@ export class Replica {
   async #run(): Promise<void> {
     try {
       while (!this.#isStopped()) {
+        if (this.#failure !== null) throw this.#failure.error;
         if (this.#forgotten !== null) await this.#enterDoubt(this.#forgotten);
         if (this.#sync.needed()) {
           this.#mode = 'syncing';
@@ -502,8 +505,8 @@ export class Replica {
 
   /** What fails beside the run is our store or our bug, and stops the replica. */
   #fail(error: unknown): void {
-    if (this.#isStopped()) return;
-    this.#dependencies.log.error({ error: error instanceof Error ? error.message : String(error) }, 'replica stopped by a failure');
-    this.#driver?.fail(error);
+    this.#failure ??= { error };
+    this.#driver?.end();
+    this.#sync.end();
   }
 }
