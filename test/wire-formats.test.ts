@@ -1,5 +1,5 @@
 /**
- * What only whole chains and frames show of version 1's formats; each package pins its own (see README.md). A changed hash here means
+ * What only a whole chain shows of version 1's formats; each package pins its own (see README.md). A changed hash here means
  * that nodes of two versions would not understand each other, or a node its own disk: it needs a new version and a way to read the old.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -7,11 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { assert, type Clock, type Store, toHex, utf8 } from '@nacre/base';
-import { certificateVotes } from '@nacre/consensus';
 import { sha256 } from '@nacre/crypto';
-import { formatGenesis, type Header } from '@nacre/ledger';
+import { formatGenesis } from '@nacre/ledger';
 import { FileDirectory, LevelStore } from '@nacre/ledger/level';
-import { type Answer, encodeAnswer, encodeMessage, encodeRequest, type Message, Replica, type Request } from '@nacre/replica';
+import { Replica } from '@nacre/replica';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { realRandom, SETUP_TIMEOUT_MS } from './support/cluster.ts';
 import { MemoryNetwork } from './support/memory-network.ts';
@@ -149,68 +148,5 @@ describe('version 1 of proofs', () => {
     const proof = await chain.ledger.prove({ service: 'prices', ...wanted });
     assert(proof.ok, 'the ledger proves what it holds');
     expect(digest(proof.value)).toBe(pinned);
-  });
-});
-
-describe('version 1 of frames', () => {
-  const block = (): Uint8Array => chain.ledger.blockAt(2)?.bytes as Uint8Array;
-  const header = (): Header => chain.ledger.headerAt(2) as Header;
-  const certificate = () => chain.ledger.certificateAt(2) as NonNullable<ReturnType<typeof chain.ledger.certificateAt>>;
-  const hash = new Uint8Array(32).fill(5);
-  const instance = new Uint8Array(16).fill(6);
-
-  test.each<[Message['kind'], () => Omit<Message, 'kind'>, string]>([
-    [
-      'proposal',
-      () => ({
-        proposal: { height: 2, round: 1, validRound: 0, blockHash: hash, proposer: 3, signature: utf8('signature') },
-        block: block(),
-        justification: certificateVotes(certificate()).map((vote) => ({ ...vote, kind: 'prepare' })),
-      }),
-      '0d88e855a4eff3d0d34c266cac7e91b6',
-    ],
-    ['votes', () => ({ votes: certificateVotes(certificate()) }), 'a0f23db89cf3d01dc560ba33ead45ca6'],
-    [
-      'round-state',
-      () => ({
-        state: {
-          height: 2,
-          round: 1,
-          step: 'commit',
-          working: true,
-          hasProposal: true,
-          votes: [{ round: 0, kind: 'prepare', validators: [0, 3] }],
-        },
-      }),
-      '8b6a5a0fa9b8b13a57e8954aded88a77',
-    ],
-    ['transactions', () => ({ bodies: [utf8('one'), utf8('another')] }), '3de1a9834eed958dab271f9716c4aab7'],
-    ['decided', () => ({ certificate: certificate(), block: block() }), '130af9f7c456fbaa863043f9586c16c0'],
-    ['instance', () => ({ instance }), '3561d01ba0d3ea581869760f0b7ffc29'],
-    [
-      'instance-answer',
-      () => ({ instance, accepted: true, votes: certificateVotes(certificate()).slice(0, 1) }),
-      '20bade2d20cdc87f813157da233aaa64',
-    ],
-  ])('message %s', (kind, fields, pinned) => {
-    expect(digest(encodeMessage({ kind, ...fields() } as Message))).toBe(pinned);
-  });
-
-  test.each<[Request, string]>([
-    [{ kind: 'block', hash }, '8c1c904d4acf1b1858cdef1a35541370'],
-    [{ kind: 'bodies', hashes: [hash] }, '5a2e998888599b21df1cde0d23fbd12e'],
-    [{ kind: 'headers', from: 2, count: 9 }, '43598d89a1e79a0e9b951240aae4527b'],
-    [{ kind: 'blocks', from: 2, count: 9 }, '01d119de4a136d1fe285cdefda409d40'],
-  ])('request $kind', (request, pinned) => {
-    expect(digest(encodeRequest(request))).toBe(pinned);
-  });
-
-  test.each<[Request['kind'], () => Answer<Request['kind']>, string]>([
-    ['block', () => ({ block: block() }), '4a05873addcadd62d7c4cf61afb1d1f3'],
-    ['bodies', () => ({ bodies: [utf8('one'), utf8('another')] }), '8c11b679f4675abe5ce842ffbd00af58'],
-    ['headers', () => ({ headers: [header()], certificate: certificate() }), '705845da614f83ef8142b8053c13ff71'],
-    ['blocks', () => ({ blocks: [{ block: block(), bodies: [utf8('one')] }] }), 'a01bab7f3b3e0f6428a847cacfd69cf3'],
-  ])('answer %s', (kind, answer, pinned) => {
-    expect(digest(encodeAnswer(kind, answer()))).toBe(pinned);
   });
 });
