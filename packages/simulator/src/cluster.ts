@@ -1,5 +1,4 @@
-import type { Signer } from '@nacre/base';
-import { type Address, assert, type Log, type Refusal } from '@nacre/base';
+import { type Address, assert, type Log, type Refusal, type Signer } from '@nacre/base';
 import { addressOf } from '@nacre/crypto';
 import { createGenesis, type Genesis } from '@nacre/ledger';
 import { prepareValidatorHome } from '@nacre/replica';
@@ -9,8 +8,7 @@ import { statementsIn } from './frame-reader.ts';
 import type { SeededRandom } from './random.ts';
 import type { Scenario } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
-import type { SignatureKit } from './signature-kit.ts';
-import { SIMULATED_SCHEME } from './signature-kit.ts';
+import { SIMULATED_SCHEME, type SignatureKit } from './signature-kit.ts';
 import { SimDisk } from './sim-disk.ts';
 import { SimNetwork } from './sim-network.ts';
 import { SimNode, type SimNodeEvents } from './sim-node.ts';

@@ -18,7 +18,6 @@ export class Summary {
   readonly #faults = new Map<FaultKind, number>(FAULT_KINDS.map((kind) => [kind, 0]));
   readonly #transactions = { committed: 0, failed: 0, expired: 0, refused: 0 };
   readonly #refusals = new Map<string, number>();
-  readonly #penalties = new Map<string, number>();
 
   get passed(): number {
     return this.#passed;
@@ -49,7 +48,6 @@ export class Summary {
     for (const end of Object.keys(this.#transactions) as (keyof RunResult['transactions'])[])
       this.#transactions[end] += outcome.transactions[end];
     for (const [code, count] of Object.entries(outcome.refusals)) addTo(this.#refusals, code, count);
-    for (const [code, count] of Object.entries(outcome.penalties)) addTo(this.#penalties, code, count);
   }
 
   /** What never happened although the run was long enough for it: then the run has proved nothing about it. */
@@ -79,7 +77,6 @@ export class Summary {
       ...Object.entries(this.#transactions).map(([end, count]): [string, number] => [`transactions ${end}`, count]),
       ...[...this.#faults].map(([kind, count]): [string, number] => [`fault ${kind}`, count]),
       ...sorted(this.#refusals).map(([code, count]): [string, number] => [`refusal ${code}`, count]),
-      ...sorted(this.#penalties).map(([code, count]): [string, number] => [`penalty ${code}`, count]),
     ];
     const width = Math.max(...rows.map(([name]) => name.length));
     return rows.map(([name, value]) => `  ${name.padEnd(width)}  ${String(value).padStart(10)}`);

@@ -18,6 +18,8 @@ export type ViolationCode =
   | 'PROGRESS'
   /** A live replica leaves a call unanswered. */
   | 'UNANSWERED'
+  /** A replica told its transport that an honest peer broke a rule. */
+  | 'ACCUSED'
   /** A crash put a vote journal in doubt, although every disk kept what it had promised. */
   | 'DOUBT'
   /** An exception or a rejection that nobody handles, a failed assertion included. */

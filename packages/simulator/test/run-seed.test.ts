@@ -72,6 +72,10 @@ test('a journal in doubt is seen', async () => {
   expect(await codesOf({ inDoubt: true })).toEqual(new Set(['DOUBT']));
 });
 
+test('an honest peer that is accused is seen', async () => {
+  expect(await codesOf({ accuses: true })).toEqual(new Set(['ACCUSED']));
+});
+
 test('different records under one chain are seen', async () => {
   expect(await codesOf({ differentRecords: true })).toEqual(new Set(['RECORDS']));
 });

@@ -17,7 +17,6 @@ const outcome: SeedOutcome = {
   reProposals: 1,
   transactions: { committed: 5, failed: 1, expired: 1, refused: 1 },
   refusals: { DUPLICATE: 3 },
-  penalties: { RULE_BROKEN: 1 },
   repeated: true,
 };
 
@@ -35,7 +34,7 @@ test('sums up what the seeds did', () => {
   summary.add({ ...outcome, violations: [{ code: 'LOST', atMs: 1, detail: 'planted' }] });
   expect([summary.passed, summary.failed, summary.heights]).toEqual([3, 1, 40]);
   const text = summary.lines().join('\n');
-  for (const line of [/seeds +4$/m, /fault frameLost +8$/m, /refusal DUPLICATE +12$/m, /penalty RULE_BROKEN +4$/m, /above round 0 +4$/m]) {
+  for (const line of [/seeds +4$/m, /fault frameLost +8$/m, /refusal DUPLICATE +12$/m, /above round 0 +4$/m]) {
     expect(text).toMatch(line);
   }
 });

@@ -38,6 +38,8 @@ export interface Defect {
   /** It draws on something that the seed does not decide. */
   readonly impure?: boolean;
   readonly inDoubt?: boolean;
+  /** It accuses whoever connects. */
+  readonly accuses?: boolean;
   readonly neverOpens?: boolean;
 }
 
@@ -122,7 +124,14 @@ class ToyReplica implements ClusterReplica {
 
   start(): void {
     const { transport } = this.#dependencies;
-    transport.start({ connected: () => {}, disconnected: () => {}, message: () => {}, request: async () => undefined });
+    transport.start({
+      connected: ({ id }) => {
+        if (this.#defect.accuses === true) transport.penalize(id, { code: 'PLANTED' });
+      },
+      disconnected: () => {},
+      message: () => {},
+      request: async () => undefined,
+    });
     this.#beat();
   }
 
