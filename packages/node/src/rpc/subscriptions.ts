@@ -34,6 +34,8 @@ export class SubscriptionHost {
   readonly #subscriptions = new Map<string, Subscription>();
   #nextId = 1;
   #pumping = false;
+  /** Something may have come since everybody was looked at. */
+  #news = false;
   #closed = false;
 
   constructor(limits: SubscriptionLimits, socket: Socket) {
@@ -72,6 +74,7 @@ export class SubscriptionHost {
 
   /** Something new is decided. */
   wake(): void {
+    this.#news = true;
     if (this.#pumping || this.#closed) return;
     this.#pumping = true;
     void this.#pump();
@@ -85,13 +88,16 @@ export class SubscriptionHost {
   /** Ends when nobody has anything left to read. */
   async #pump(): Promise<void> {
     try {
-      for (let progress = true; progress; ) {
-        progress = false;
+      while (this.#news) {
+        this.#news = false;
+        let told = false;
         for (const subscription of this.#subscriptions.values()) {
-          if (subscription.active && (await this.#turn(subscription))) progress = true;
+          if (subscription.active && (await this.#turn(subscription))) told = true;
         }
+        if (!told) continue;
+        this.#news = true;
         // A socket with room takes everything at once, and the node has more to do than this.
-        if (progress) await nextTurn();
+        await nextTurn();
       }
     } catch (error) {
       this.#socket.fail(error);

@@ -67,7 +67,8 @@ export class RpcNode {
   #store!: LevelStore;
   replica!: Replica;
   backend!: ReplicaBackend;
-  rpc!: RunningRpc;
+  /** Undefined where it could not be started. */
+  rpc: RunningRpc | undefined;
 
   private constructor(options: RpcNodeOptions) {
     this.#options = options;
@@ -85,7 +86,12 @@ export class RpcNode {
     const node = new RpcNode(options);
     node.#home = await mkdtemp(join(tmpdir(), 'nacre-rpc-'));
     await mkdir(join(node.#home, 'journal'));
-    await node.#open(true);
+    try {
+      await node.#open(true);
+    } catch (error) {
+      await node.stop();
+      throw error;
+    }
     return node;
   }
 
@@ -100,7 +106,7 @@ export class RpcNode {
   }
 
   get url(): string {
-    return this.rpc.url;
+    return this.rpc?.url ?? '';
   }
 
   async transaction(holder: KeyHolder, operations: readonly Operation[], validUntilMs = Date.now() + 60_000): Promise<Transaction> {
@@ -163,7 +169,7 @@ export class RpcNode {
   }
 
   async #close(): Promise<void> {
-    await this.rpc.close();
+    await this.rpc?.close();
     await this.backend.close();
     await this.replica.stop();
     await this.#store.close();

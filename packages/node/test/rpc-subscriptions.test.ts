@@ -1,0 +1,386 @@
+import { toHex } from '@nacre/base';
+import { formatAddress } from '@nacre/crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Feed } from '../src/rpc/feeds.ts';
+import { SubscriptionHost } from '../src/rpc/subscriptions.ts';
+import { codeOf, rawHttp } from './support/raw-http.ts';
+import { type RpcAnswer, RpcNode, result } from './support/rpc-node.ts';
+import { SlowWebSocket } from './support/slow-web-socket.ts';
+import { type Notification, WebSocketClient } from './support/web-socket-client.ts';
+
+const LAG_MAX = 20;
+
+let node: RpcNode;
+let url: string;
+const clients: WebSocketClient[] = [];
+
+beforeAll(async () => {
+  node = await RpcNode.start({ rpc: { limits: { subscriptionsMax: 4, subscriptionLagMax: LAG_MAX, bodyBytesMax: 64 * 1024 } } });
+  url = node.url;
+});
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.close()));
+});
+
+afterAll(() => node?.stop());
+
+async function connected(): Promise<WebSocketClient> {
+  const client = await WebSocketClient.connect(url);
+  clients.push(client);
+  return client;
+}
+
+async function record(service: string, ...payloads: readonly unknown[]): Promise<{ readonly height: number; readonly txId: string }> {
+  const { height, txId } = await result(url, 'record_submit', { service, payloads, wait: 'committed' });
+  return { height: height as number, txId };
+}
+
+const eventsOf = (client: WebSocketClient, subscription: string): Notification['params'][] =>
+  client.heard.filter(({ method, params }) => method === 'event' && params.subscription === subscription).map(({ params }) => params);
+
+describe('a subscription', () => {
+  test('to blocks tells of each one, with what a reader needs to go on', async () => {
+    const client = await connected();
+    const { subscription, cursor } = await client.subscribe({ topic: 'blocks' });
+    expect(cursor).toBe(String(node.replica.ledger.tip.height + 1));
+    const { height } = await record('topic/blocks', 1);
+    await expect.poll(() => eventsOf(client, subscription).at(-1)?.cursor).toBe(String(height + 1));
+    const heights = eventsOf(client, subscription).map(({ data }) => data.height);
+    expect(heights).toEqual(heights.map((_, i) => Number(cursor) + i));
+    const block = node.replica.ledger.blockAt(height);
+    expect(eventsOf(client, subscription).at(-1)?.data).toEqual({
+      chain: 0,
+      height,
+      hash: toHex(block?.hash as Uint8Array),
+      timeMs: block?.header.timeMs,
+      proposer: formatAddress(node.validator.address),
+      transactionCount: 1,
+    });
+  });
+
+  test('to transactions tells how each one ended', async () => {
+    await record('topic/transactions', 0);
+    const client = await connected();
+    const { subscription } = await client.subscribe({ topic: 'transactions' });
+    const { height, txId } = await record('topic/transactions', 1);
+    await expect.poll(() => eventsOf(client, subscription)).toHaveLength(1);
+    expect(eventsOf(client, subscription)[0]).toMatchObject({
+      data: { chain: 0, txId, status: 'committed', height, index: 0 },
+      cursor: `${height}.1`,
+    });
+  });
+
+  test('to records hears of its own service only', async () => {
+    const client = await connected();
+    const { subscription, cursor } = await client.subscribe({ topic: 'records', service: 'topic/mine' });
+    expect(cursor).toBe('0');
+    await record('topic/other', 'other');
+    await record('topic/mine', 'a', 'b');
+    await expect.poll(() => eventsOf(client, subscription)).toHaveLength(2);
+    expect(eventsOf(client, subscription).map(({ data, cursor: next }) => [data.payload, data.index, next])).toEqual([
+      ['a', 0, '1'],
+      ['b', 1, '2'],
+    ]);
+  });
+
+  test('resumed with a cursor leaves nothing out and repeats nothing', async () => {
+    await record('resume/a', 0, 1);
+    const first = await connected();
+    const records = await first.subscribe({ topic: 'records', service: 'resume/a', cursor: '0' });
+    const transactions = await first.subscribe({ topic: 'transactions' });
+    await record('resume/a', 2);
+    await expect.poll(() => eventsOf(first, records.subscription)).toHaveLength(3);
+    await expect.poll(() => eventsOf(first, transactions.subscription)).toHaveLength(1);
+    const recordCursor = eventsOf(first, records.subscription)[1]?.cursor;
+    const transactionCursor = eventsOf(first, transactions.subscription)[0]?.cursor;
+    await first.close();
+    clients.splice(0);
+
+    const ids = [await record('resume/a', 3), await record('resume/a', 4)].map(({ txId }) => txId);
+    const second = await connected();
+    const again = await second.subscribe({ topic: 'records', service: 'resume/a', cursor: recordCursor });
+    const transactionsAgain = await second.subscribe({ topic: 'transactions', cursor: transactionCursor });
+    await expect.poll(() => eventsOf(second, again.subscription)).toHaveLength(3);
+    expect(eventsOf(second, again.subscription).map(({ data }) => data.payload)).toEqual([2, 3, 4]);
+    await expect.poll(() => eventsOf(second, transactionsAgain.subscription).map(({ data }) => data.txId)).toEqual(ids);
+  });
+
+  test('resumed from the beginning gets everything there ever was, however much', async () => {
+    const client = await connected();
+    const { subscription } = await client.subscribe({ topic: 'blocks', cursor: '0' });
+    const { height } = await record('resume/all', 1);
+    await expect.poll(() => eventsOf(client, subscription).length, { timeout: 10_000 }).toBeGreaterThanOrEqual(height);
+    expect(
+      eventsOf(client, subscription)
+        .map(({ data }) => data.height)
+        .slice(0, height),
+    ).toEqual(Array.from({ length: height }, (_, i) => i + 1));
+    const { subscription: all } = await client.subscribe({ topic: 'transactions', cursor: '0.0' });
+    const decided = Array.from({ length: height }, (_, i) => node.replica.ledger.blockAt(i + 1)?.bodyHashes.length ?? 0);
+    const total = decided.reduce((sum, each) => sum + each, 0);
+    await expect.poll(() => eventsOf(client, all).length, { timeout: 10_000 }).toBeGreaterThanOrEqual(total);
+    expect(client.heard.filter(({ method }) => method === 'missed')).toEqual([]);
+  });
+
+  test('with a cursor of a node that is ahead waits for it', async () => {
+    const client = await connected();
+    const ahead = node.replica.ledger.tip.height + 3;
+    const { subscription } = await client.subscribe({ topic: 'blocks', cursor: String(ahead) });
+    for (let i = 0; node.replica.ledger.tip.height < ahead; i++) await record('topic/ahead', i);
+    await expect.poll(() => eventsOf(client, subscription)[0]?.data.height).toBe(ahead);
+  });
+
+  test('ends when asked to, and not for others', async () => {
+    const client = await connected();
+    const one = await client.subscribe({ topic: 'records', service: 'end/a' });
+    const two = await client.subscribe({ topic: 'records', service: 'end/a' });
+    expect(await client.call('unsubscribe', { subscription: one.subscription })).toMatchObject({ result: true });
+    await record('end/a', 1);
+    await expect.poll(() => eventsOf(client, two.subscription)).toHaveLength(1);
+    expect(eventsOf(client, one.subscription)).toEqual([]);
+    const again = await client.call('unsubscribe', { subscription: one.subscription });
+    expect(again.error?.data.code).toBe('SUBSCRIPTION_UNKNOWN');
+  });
+
+  test.each([
+    [{ topic: 'blocks', cursor: 'x' }, 'CURSOR_INVALID'],
+    [{ topic: 'blocks', cursor: '1.0' }, 'CURSOR_INVALID'],
+    [{ topic: 'blocks', cursor: '-1' }, 'CURSOR_INVALID'],
+    [{ topic: 'blocks', cursor: '99999999999999999999' }, 'CURSOR_INVALID'],
+    [{ topic: 'transactions', cursor: '7' }, 'CURSOR_INVALID'],
+    [{ topic: 'records', service: 'a', cursor: '' }, 'CURSOR_INVALID'],
+    [{ topic: 'blocks', cursor: '1'.repeat(41) }, 'INVALID_PARAMS'],
+    [{ topic: 'records' }, 'INVALID_PARAMS'],
+    [{ topic: 'blocks', service: 'a' }, 'INVALID_PARAMS'],
+    [{ topic: 'health' }, 'INVALID_PARAMS'],
+  ])('to %j is refused', async (params, code) => {
+    const client = await connected();
+    expect((await client.call('subscribe', params)).error?.data.code).toBe(code);
+  });
+
+  // @mutation packages/node/src/rpc/subscriptions.ts
+  // - if (this.#subscriptions.size >= subscriptionsMax)
+  // + if (this.#subscriptions.size > subscriptionsMax)
+  test('beyond those that one WebSocket may have is refused', async () => {
+    const client = await connected();
+    for (let i = 0; i < 4; i++) await client.subscribe({ topic: 'blocks' });
+    expect((await client.call('subscribe', { topic: 'blocks' })).error?.data).toMatchObject({
+      code: 'TOO_MANY_SUBSCRIPTIONS',
+      subscriptionsMax: 4,
+    });
+  });
+});
+
+describe('a slow reader', () => {
+  /** A feed over the numbers from 0 to what `newest` says. */
+  class Numbers implements Feed {
+    newest = 0;
+    #at = 0;
+    get cursor(): string {
+      return String(this.#at);
+    }
+    lag(): number {
+      return this.newest - this.#at;
+    }
+    async next(limit: number) {
+      const count = Math.min(limit, this.lag());
+      return Array.from({ length: count }, () => ({ data: this.#at, cursor: String(++this.#at) }));
+    }
+    skip(): void {
+      this.#at = this.newest;
+    }
+  }
+
+  function reader(newest: number) {
+    const feed = new Numbers();
+    feed.newest = newest;
+    const sent: Notification[] = [];
+    const waiting: (() => void)[] = [];
+    let slow = true;
+    const send = async (text: string): Promise<void> => {
+      sent.push(JSON.parse(text) as Notification);
+      if (slow) await new Promise<void>((resolve) => waiting.push(resolve));
+    };
+    const host = new SubscriptionHost({ subscriptionsMax: 4, lagMax: LAG_MAX }, { send, fail: () => {} });
+    host.add('blocks', () => feed);
+    host.activate();
+    const read = (): void => {
+      slow = false;
+      for (const resolve of waiting.splice(0)) resolve();
+    };
+    return { feed, host, sent, read };
+  }
+
+  // @mutation packages/node/src/rpc/subscriptions.ts
+  // - if (lag > subscription.lagMax) {
+  // + if (lag > 1e9) {
+  test('goes on with the newest and is told what it missed', async () => {
+    const { feed, host, sent, read } = reader(0);
+    feed.newest = 1;
+    host.wake();
+    await expect.poll(() => sent).toHaveLength(1);
+    feed.newest = 100;
+    host.wake();
+    read();
+    await expect.poll(() => sent).toHaveLength(2);
+    expect(sent[1]).toMatchObject({
+      method: 'missed',
+      params: { subscription: '1', topic: 'blocks', from: '1', to: '100', cursor: '100' },
+    });
+    feed.newest = 103;
+    host.wake();
+    await expect.poll(() => sent).toHaveLength(5);
+    expect(sent.slice(2).map(({ params }) => params.data)).toEqual([100, 101, 102]);
+  });
+
+  test('that is behind by no more than it may be misses nothing', async () => {
+    const { feed, host, sent, read } = reader(0);
+    feed.newest = 1;
+    host.wake();
+    await expect.poll(() => sent).toHaveLength(1);
+    feed.newest = 1 + LAG_MAX;
+    host.wake();
+    read();
+    await expect.poll(() => sent).toHaveLength(1 + LAG_MAX);
+    expect(sent.every(({ method }) => method === 'event')).toBe(true);
+  });
+
+  test('that resumes from far behind gets all of it, unless it falls back', async () => {
+    const resumed = reader(500);
+    await expect.poll(() => resumed.sent).toHaveLength(16);
+    resumed.read();
+    await expect.poll(() => resumed.sent).toHaveLength(500);
+    expect(resumed.sent.map(({ params }) => params.data)).toEqual(Array.from({ length: 500 }, (_, i) => i));
+
+    const fallingBack = reader(500);
+    await expect.poll(() => fallingBack.sent).toHaveLength(16);
+    fallingBack.feed.newest = 600;
+    fallingBack.read();
+    await expect.poll(() => fallingBack.sent.at(-1)?.method).toBe('missed');
+    expect(fallingBack.sent.at(-1)?.params).toMatchObject({ from: '16', to: '600' });
+  });
+
+  test('on a real socket holds up nobody, and hears what it missed when it reads again', async () => {
+    const slow = await SlowWebSocket.connect(url);
+    const quick = await connected();
+    const service = 'slow/records';
+    slow.send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'subscribe', params: { topic: 'records', service } }));
+    await expect.poll(() => slow.messages).toHaveLength(1);
+    slow.stopReading();
+    const { subscription } = await quick.subscribe({ topic: 'records', service });
+    // More than what the kernel's buffers take on both sides.
+    const schema = { name: 'json', version: 1 };
+    const payloads = Array.from({ length: 15 }, () => new TextEncoder().encode(JSON.stringify('x'.repeat(60_000))));
+    const transactions = 25;
+    for (let i = 0; i < transactions; i++) {
+      const submitted = await node.backend.submitRecords({ service, key: '', schema, payloads, requestId: null }, 10_000);
+      expect(submitted.ok).toBe(true);
+      await expect.poll(() => eventsOf(quick, subscription), { timeout: 10_000, interval: 5 }).toHaveLength(15 * (i + 1));
+    }
+    slow.read();
+    const notifications = (): Notification[] => slow.messages.slice(1).map((text) => JSON.parse(text) as Notification);
+    await expect.poll(() => notifications().at(-1)?.params.cursor, { timeout: 10_000 }).toBe(String(15 * transactions));
+    slow.close();
+    const heard = notifications();
+    const missed = heard.filter(({ method }) => method === 'missed');
+    expect(missed.length).toBeGreaterThanOrEqual(1);
+    // What was heard and what was missed follow one another without a gap.
+    let next = 0;
+    for (const { method, params } of heard) {
+      if (method === 'missed') expect(Number(params.from)).toBe(next);
+      else expect(params.data.index).toBe(next);
+      next = Number(params.cursor);
+    }
+    expect(quick.heard.filter(({ method }) => method === 'missed')).toEqual([]);
+  });
+});
+
+describe('the WebSocket', () => {
+  test('answers calls and batches like HTTP does', async () => {
+    const client = await connected();
+    expect(await client.call('node_status')).toMatchObject({ result: { chainId: 'test' } });
+    expect((await client.call('nothing')).error?.data.code).toBe('METHOD_NOT_FOUND');
+    const { result: answers } = await client.batch(
+      '[{"jsonrpc":"2.0","id":1,"method":"net_peers"},{"jsonrpc":"2.0","id":2,"method":"node_status"}]',
+    );
+    expect((answers as RpcAnswer[]).map(({ id }) => id)).toEqual([1, 2]);
+  });
+
+  test('is refused to foreign pages and hosts', async () => {
+    const upgrade = {
+      connection: 'upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+    };
+    const origin = await rawHttp(url, { method: 'GET', path: '/ws', headers: { ...upgrade, origin: 'https://evil.example' } });
+    expect([origin.status, codeOf(origin)]).toEqual([403, 'ORIGIN_FORBIDDEN']);
+    const host = await rawHttp(url, { method: 'GET', path: '/ws', headers: { ...upgrade, host: 'evil.example' } });
+    expect([host.status, codeOf(host)]).toEqual([403, 'HOST_FORBIDDEN']);
+  });
+
+  // @mutation packages/node/src/rpc/rpc-server.ts
+  // - await http.register(webSocket, { options: { maxPayload: bodyBytesMax } });
+  // + await http.register(webSocket, { options: { maxPayload: 2 * bodyBytesMax } });
+  test('closes on a message that is too large', async () => {
+    const client = await WebSocketClient.connect(url);
+    const { closed } = client;
+    client.send(JSON.stringify('x'.repeat(64 * 1024)));
+    expect(await closed).toEqual({ code: 1009 });
+  });
+
+  // @mutation packages/node/src/rpc/rpc-server.ts
+  // - if (this.#sessions.size >= socketsMax || ofAddress >= socketsPerAddressMax) {
+  // + if (this.#sessions.size > socketsMax || ofAddress > socketsPerAddressMax) {
+  test('is refused when there are too many', async () => {
+    const few = await RpcNode.start({ rpc: { limits: { socketsPerAddressMax: 2 } } });
+    try {
+      const open = [await WebSocketClient.connect(few.url), await WebSocketClient.connect(few.url)];
+      await expect(WebSocketClient.connect(few.url)).rejects.toThrow('no WebSocket');
+      await open[0]?.close();
+      await expect
+        .poll(() =>
+          WebSocketClient.connect(few.url).then(
+            () => 'open',
+            () => 'refused',
+          ),
+        )
+        .toBe('open');
+    } finally {
+      await few.stop();
+    }
+  });
+
+  // @mutation packages/node/src/rpc/rpc-server.ts
+  // - for (const check of checks) await checkRate(check, request);
+  // + for (const check of checks.slice(0, 1)) await checkRate(check, request);
+  test('has a rate of its own', async () => {
+    const limited = await RpcNode.start({ rpc: { limits: { socketCallsPerSecondMax: 10 } } });
+    try {
+      const client = await WebSocketClient.connect(limited.url);
+      const answers = await Promise.all(Array.from({ length: 25 }, () => client.call('node_status')));
+      const refused = answers.filter(({ error }) => error?.data.code === 'RATE_LIMITED');
+      expect(refused.length).toBeGreaterThanOrEqual(5);
+      expect(refused[0]?.error?.data).toMatchObject({ retryable: true, callsPerSecondMax: 10 });
+    } finally {
+      await limited.stop();
+    }
+  });
+
+  test('ends with the node, and whoever waits is told how far it came', async () => {
+    const ending = await RpcNode.start({ validating: false });
+    const client = await WebSocketClient.connect(ending.url);
+    const { closed } = client;
+    await client.subscribe({ topic: 'blocks' });
+    await ending.stop();
+    expect(await closed).toEqual({ code: 1001 });
+  });
+
+  test('of a client that is gone keeps nothing', async () => {
+    const client = await WebSocketClient.connect(url);
+    await client.subscribe({ topic: 'blocks' });
+    await client.close();
+    await expect.poll(async () => (await fetch(`${url}/metrics`)).text()).toContain('nacre_rpc_sockets 0\n');
+  });
+});
