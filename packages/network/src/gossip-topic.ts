@@ -61,6 +61,8 @@ export class GossipTopic {
 
   /** For libp2p's list of services. */
   readonly service = (components: GossipSubComponents): GossipSub => {
+    // Not a copy: libp2p's components are a proxy that throws for names it does not know, and a copy asks for all of them.
+    const gated = Object.create(components, { registrar: { value: this.#gated(components.registrar) } }) as GossipSubComponents;
     this.#gossip = gossipsub({
       globalSignaturePolicy: StrictNoSign,
       msgIdFn: ({ data }) => sha256(data),
@@ -81,7 +83,7 @@ export class GossipTopic {
         appSpecificWeight: 1,
         appSpecificScore: this.#options.score,
       },
-    })({ ...components, registrar: this.#gated(components.registrar) });
+    })(gated);
     this.#gossip.topicValidators.set(this.#topic, (peerId, { data }) => this.#judge(peerId, data));
     return this.#gossip;
   };
