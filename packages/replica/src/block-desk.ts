@@ -134,8 +134,12 @@ export class BlockDesk {
     held.durable.catch((error: unknown) => this.#desk.failed(error));
     this.#held.set(toHex(candidate.blockHash), held);
     if (this.#held.size > CANDIDATES_KEPT) {
-      const oldest = this.#held.keys().next().value as string;
-      this.#held.delete(oldest);
+      const [key, oldest] = this.#held.entries().next().value as [string, Held];
+      // Only what is on the disk may leave memory. A write that fails ends the height anyway.
+      oldest.durable.then(
+        () => this.#held.delete(key),
+        () => {},
+      );
     }
     return held;
   }
