@@ -35,14 +35,22 @@ interface AdmissionDeskOptions {
   readonly admit: (connection: Connection, candidate: Candidate, lane: Stream) => PeerLink;
 }
 
+/**
+ * How long a refused peer has to read why and close, in ms. libp2p's own closing discards what it has not sent yet, so the
+ * peer closes first, or this is over.
+ */
+const FAREWELL_MS = 1_000;
+
 /** A connection between its handshake and its lane. */
 interface Pending {
   readonly connection: Connection;
   readonly timer: Timer;
   /** Resolves once: with the link, or undefined when the connection was refused. */
   readonly outcome: PromiseWithResolvers<PeerLink | undefined>;
-  /** Settles when the dialogue is over; null until it starts, and it starts once. */
-  dialogue: Promise<Candidate | undefined> | null;
+  /** Null until the dialogue starts, and it starts once. */
+  dialogue: FrameStream | null;
+  /** Resolves when the dialogue is over: undefined if one of the two refused. */
+  readonly negotiated: PromiseWithResolvers<Candidate | undefined>;
   laneClaimed: boolean;
 }
 
@@ -70,6 +78,7 @@ export class AdmissionDesk {
       timer: clock.schedule(limits.admissionTimeoutMs, () => this.#refuse(pending, { code: 'TIMEOUT' })),
       outcome: Promise.withResolvers(),
       dialogue: null,
+      negotiated: Promise.withResolvers(),
       laneClaimed: false,
     };
     this.#pending.set(connection.id, pending);
@@ -100,7 +109,7 @@ export class AdmissionDesk {
       return;
     }
     pending.laneClaimed = true;
-    const candidate = await pending.dialogue;
+    const candidate = await pending.negotiated.promise;
     if (candidate !== undefined) this.#admit(pending, candidate, stream);
   }
 
@@ -116,24 +125,21 @@ export class AdmissionDesk {
     }
   }
 
-  #negotiate(pending: Pending, stream: Stream): Promise<Candidate | undefined> {
-    const { admission, clock, limits, securities } = this.#options;
+  async #negotiate(pending: Pending, stream: Stream): Promise<Candidate | undefined> {
+    const { admission, securities } = this.#options;
     const { connection } = pending;
     const dialogue = new FrameStream(stream, ADMISSION_BYTES_MAX);
-    const timer = clock.schedule(limits.admissionTimeoutMs, () => dialogue.fail({ code: 'TIMEOUT' }));
-    const negotiation = negotiateAdmission(admission, {
+    pending.dialogue = dialogue;
+    const admitted = await negotiateAdmission(admission, {
       dialogue,
       remotePeerId: utf8(connection.remotePeer.toString()),
       binding: securities.of(connection).binding,
       judge: (candidate) => this.#judge(connection, candidate),
     });
-    pending.dialogue = negotiation.then((admitted) => {
-      timer.cancel();
-      if (admitted.ok) return admitted.value;
-      this.#refuse(pending, admitted.error);
-      return undefined;
-    });
-    return pending.dialogue;
+    if (!admitted.ok) this.#refuse(pending, admitted.error);
+    const candidate = admitted.ok ? admitted.value : undefined;
+    pending.negotiated.resolve(candidate);
+    return candidate;
   }
 
   #judge(connection: Connection, { claim, key, instance }: Candidate): RefusalReason | null {
@@ -163,7 +169,16 @@ export class AdmissionDesk {
     if (!this.#settle(pending)) return;
     this.#tell(pending.connection, refusal);
     pending.outcome.resolve(undefined);
-    void endConnection(pending.connection);
+    void this.#farewell(pending, refusal);
+  }
+
+  async #farewell({ connection, dialogue }: Pending, refusal: AdmissionRefusal): Promise<void> {
+    if (dialogue !== null && refusal.byPeer !== true && refusal.code !== 'CLOSED') {
+      const timer = this.#options.clock.schedule(FAREWELL_MS, () => dialogue.fail({ code: 'TIMEOUT' }));
+      await dialogue.ended();
+      timer.cancel();
+    }
+    await endConnection(connection);
   }
 
   /** @returns whether this was the first end that it came to */

@@ -158,9 +158,9 @@ function reasonOf(code: string): RefusalReason {
   return (REFUSALS as readonly string[]).includes(code) ? (code as RefusalReason) : 'MALFORMED';
 }
 
-/** Tells the other side why, unless it was the one to say so or is gone. */
-async function refuse(dialogue: FrameStream, refusal: AdmissionRefusal): Promise<{ readonly ok: false; readonly error: AdmissionRefusal }> {
+/** Tells the other side why, unless it was the one to say so. */
+function refuse(dialogue: FrameStream, refusal: AdmissionRefusal): { readonly ok: false; readonly error: AdmissionRefusal } {
   if (refusal.byPeer !== true) say(dialogue, { kind: 'verdict', refusal: refusal.code });
-  await dialogue.close();
+  void dialogue.close();
   return fail(refusal);
 }

@@ -42,6 +42,11 @@ export class FrameStream {
     });
   }
 
+  /** Waits, past any frames, until the other side has said its last. */
+  async ended(): Promise<void> {
+    for (let frame = await this.read(); frame.ok; ) frame = await this.read();
+  }
+
   /** Queues a frame. On a stream that has ended it is lost, and the next read tells. */
   write(frame: Uint8Array): void {
     if (this.#stream.status !== 'open' || this.#stream.writeStatus !== 'writable') return;
