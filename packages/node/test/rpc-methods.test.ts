@@ -183,6 +183,9 @@ describe('records', () => {
     });
   });
 
+  // @mutation packages/node/src/records/record-submitter.ts
+  // - if (!transaction.ok) return transaction;
+  // + if (!transaction.ok) await this.#registrar.ensure(service, schema, timeoutMs); if (!transaction.ok) return transaction;
   test('what no node takes leaves no service behind', async () => {
     const payload = 'x'.repeat(70 * 1024);
     expect(await refusal(url, 'record_submit', { service: 'notes/large', payload })).toMatchObject({ code: 'RECORD_TOO_LARGE', record: 0 });

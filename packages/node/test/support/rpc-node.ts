@@ -27,6 +27,8 @@ import { type RpcOptions, type RunningRpc, startRpc } from '../../src/rpc/rpc-se
 import { systemClock, systemRandom } from '../../src/system-ports.ts';
 
 const SCHEME = 'ml-dsa-44';
+/** Longer than any test: blocks come with transactions only. */
+const IDLE_INTERVAL_MS = 3_600_000;
 
 const noPeers: Transport = {
   start() {},
@@ -52,7 +54,8 @@ export interface RpcNodeOptions {
   readonly writers?: readonly Uint8Array[];
   /** Without it the node is a follower, which never decides alone. */
   readonly validating?: boolean;
-  readonly idleIntervalMs?: number;
+  /** Weight of a second validator that never runs: with 1000, nothing can be decided. */
+  readonly absentWeight?: number;
 }
 
 /** A network of one validator, with its RPC on a free port: real keys, real LevelDB, no peers. */
@@ -72,11 +75,13 @@ export class RpcNode {
 
   private constructor(options: RpcNodeOptions) {
     this.#options = options;
+    const only = { name: 'only', publicKey: this.validator.signer.publicKey, weight: 1000 };
+    const absent = { name: 'absent', publicKey: newKey().signer.publicKey, weight: options.absentWeight ?? 0 };
     this.genesis = createGenesis({
       network: 'test',
       timeMs: Date.now() - 1000,
       scheme: SCHEME,
-      validators: [{ name: 'only', publicKey: this.validator.signer.publicKey, weight: 1000 }],
+      validators: absent.weight === 0 ? [only] : [only, absent],
       allowLargeWeights: true,
       ...(options.parameters === undefined ? {} : { parameters: options.parameters }),
     });
@@ -142,14 +147,14 @@ export class RpcNode {
 
   async #open(first: boolean): Promise<void> {
     const { genesis, validator, serviceKey } = this;
-    const { records = true, writers = [], validating = true, idleIntervalMs = 3_600_000 } = this.#options;
+    const { records = true, writers = [], validating = true } = this.#options;
     this.#store = await LevelStore.open(join(this.#home, 'store'), { formatVersion: 1, genesisHash: genesis.hash });
     const directory = new FileDirectory(join(this.#home, 'journal'));
     const ports = { store: this.#store, directory, random: systemRandom };
     if (first && validating) await prepareValidatorHome({ validator: validator.address }, ports);
     const identity = validating ? validator : null;
     this.replica = await Replica.open(
-      { genesis, validator: identity, configuration: { idleIntervalMs } },
+      { genesis, validator: identity, configuration: { idleIntervalMs: IDLE_INTERVAL_MS } },
       { ...ports, clock: systemClock, transport: noPeers, verifier: createVerifier(SCHEME), log: silentLog },
     );
     this.backend = await ReplicaBackend.open(
