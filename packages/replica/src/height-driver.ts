@@ -87,7 +87,7 @@ export class HeightDriver {
   readonly #withheld = new Map<string, Vote[]>();
   #wake: (() => void) | null = null;
   #ended = false;
-  #failure: unknown = null;
+  #failure: { readonly error: unknown } | null = null;
 
   /** @param self our index in the committee if we may vote, else null: then the height is only observed */
   constructor(options: { readonly height: number; readonly self: number | null }, context: HeightContext) {
@@ -126,7 +126,7 @@ export class HeightDriver {
   async run(): Promise<HeightOutcome> {
     try {
       for (;;) {
-        if (this.#failure !== null) throw this.#failure;
+        if (this.#failure !== null) throw this.#failure.error;
         if (this.#ended) return { kind: 'ended' };
         for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) this.#core.step(event);
         if (!this.#core.hasReady()) {
@@ -402,7 +402,7 @@ export class HeightDriver {
 
   /** Something that this height cannot go on without has failed: `run` rejects with it. */
   fail(error: unknown): void {
-    this.#failure ??= error;
+    this.#failure ??= { error };
     this.#wake?.();
   }
 

@@ -32,8 +32,8 @@ interface Pending {
 interface QueuedWrite {
   readonly operations: readonly StoreOperation[];
   readonly sync: boolean;
-  resolve(): void;
-  reject(error: unknown): void;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
 }
 
 interface Dependencies {
@@ -59,7 +59,7 @@ export class Mempool {
   /** Nothing pending expires before this block time, so most blocks need no look at every entry. */
   #earliestExpiryMs = Number.POSITIVE_INFINITY;
   #writes: QueuedWrite[] = [];
-  #writing: Promise<void> | null = null;
+  #isWriting = false;
 
   constructor(bounds: Bounds, { ledger, store }: Dependencies) {
     this.#bounds = bounds;
@@ -276,11 +276,12 @@ export class Mempool {
     const done = new Promise<void>((resolve, reject) => {
       this.#writes.push({ operations, sync, resolve, reject });
     });
-    this.#writing ??= this.#flush();
+    if (!this.#isWriting) void this.#flush();
     return done;
   }
 
   async #flush(): Promise<void> {
+    this.#isWriting = true;
     while (this.#writes.length > 0) {
       const batch = this.#writes;
       this.#writes = [];
@@ -294,6 +295,6 @@ export class Mempool {
         for (const { reject } of batch) reject(error);
       }
     }
-    this.#writing = null;
+    this.#isWriting = false;
   }
 }

@@ -44,6 +44,12 @@ async function decide(timeMs = now()): Promise<Block> {
   return block;
 }
 
+/** A block with other parts. */
+function copyOf(block: Block, parts: Partial<Parameters<typeof Block.assemble>[0]>): Block {
+  const { header, bodyHashes, parentCertificate, lateCommits } = block;
+  return Block.assemble({ header, bodyHashes, parentCertificate, lateCommits, ...parts });
+}
+
 describe('a proposal', () => {
   test('of the right proposer is prepared; a second one of the round is an offence and changes nothing', async () => {
     const [first, second] = [stage.chain.candidate([], { timeMs: now() }), stage.chain.candidate([], { timeMs: now() + 1 })];
@@ -94,7 +100,7 @@ describe('a proposal', () => {
 
   test('of a block that is not valid is answered with a prepare for none, at once', async () => {
     const { block } = stage.chain.candidate([], { timeMs: now() });
-    const bad = Block.assemble({ ...block, header: { ...block.header, stateRoot: new Uint8Array(32).fill(1) } });
+    const bad = copyOf(block, { header: { ...block.header, stateRoot: new Uint8Array(32).fill(1) } });
     puppets[0]?.say(await stage.proposing({ block: bad }));
     await stage.clock.run(10);
     expect(prepared()).toEqual([null]);
@@ -204,7 +210,7 @@ describe('a bad signature beside a good block', () => {
     const { parentCertificate } = candidate.block;
     if (parentCertificate === null) throw new Error('height 2 has a parent');
     const commits = parentCertificate.commits.map((commit, i) => (i === 1 ? spoilt(commit) : commit));
-    return { candidate, bad: Block.assemble({ ...candidate.block, parentCertificate: { ...parentCertificate, commits } }) };
+    return { candidate, bad: copyOf(candidate.block, { parentCertificate: { ...parentCertificate, commits } }) };
   }
 
   // @mutation packages/replica/src/block-desk.ts

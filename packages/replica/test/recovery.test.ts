@@ -1,3 +1,4 @@
+import { toHex } from '@nacre/base';
 import { VOTE_CONTEXT } from '@nacre/consensus';
 import { type Transaction, VoteJournal } from '@nacre/ledger';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -24,7 +25,7 @@ function offers(of: Actor = actor): Transaction[] {
     for (const body of message.bodies) {
       const decoded = stage.chain.ledger.decode(body);
       if (decoded.ok && decoded.value.contents.operations[0]?.kind === 'validator.recover')
-        offered.set(`${decoded.value.txId}`, decoded.value);
+        offered.set(toHex(decoded.value.txId), decoded.value);
     }
   }
   return [...offered.values()];
@@ -71,9 +72,10 @@ describe('a validator in doubt', () => {
     expect(actor.replica.status()).toMatchObject({ doubt: null, height: 2 });
     await proposeNext();
     expect(stage.votesOf(actor, SELF)).toMatchObject([{ height: 3, kind: 'prepare' }]);
+    const { store, directory } = actor.home.afterPowerCut();
     const journal = await VoteJournal.open(
       { validator: stage.chain.key(SELF).address },
-      { ...actor.home.afterPowerCut(), random: { bytes: (length) => new Uint8Array(length) } },
+      { store, directory, random: { bytes: (length) => new Uint8Array(length) } },
     );
     expect(journal).toMatchObject({ floorHeight: 2, doubt: null });
   });

@@ -113,8 +113,10 @@ describe('the end', () => {
     await stopping;
   });
 
-  test('of a replica that never started is at once', async () => {
-    await (await stage.start({ validator: null, name: 'idle' })).replica.stop();
+  test('of a replica that has just started is at once', async () => {
+    const { replica } = await stage.start({ validator: null, name: 'idle' });
+    await replica.stop();
+    expect(replica.status().mode).toBe('stopped');
   });
 });
 

@@ -101,11 +101,19 @@ const answers: fc.Arbitrary<{ [Kind in Request['kind']]: { kind: Kind; answer: A
 
 describe('what is encoded decodes to the same', () => {
   test('messages', () => {
-    fc.assert(fc.property(message, (one) => void expect(decodeMessage(encodeMessage(one))).toEqual({ ok: true, value: one })));
+    fc.assert(
+      fc.property(message, (one) => {
+        expect(decodeMessage(encodeMessage(one))).toEqual({ ok: true, value: one });
+      }),
+    );
   });
 
   test('requests', () => {
-    fc.assert(fc.property(request, (one) => void expect(decodeRequest(encodeRequest(one))).toEqual({ ok: true, value: one })));
+    fc.assert(
+      fc.property(request, (one) => {
+        expect(decodeRequest(encodeRequest(one))).toEqual({ ok: true, value: one });
+      }),
+    );
   });
 
   test('answers', () => {
@@ -125,17 +133,20 @@ describe('bytes of a stranger', () => {
     ...(['block', 'bodies', 'headers', 'blocks'] as const).map((kind) => (frame: Uint8Array) => decodeAnswer(kind, frame)),
   ];
 
-  function survive(frame: Uint8Array): void {
-    for (const decode of decoders) {
-      const decoded = decode(frame);
-      if (!decoded.ok) expect(CODES).toContain(decoded.error.code);
-    }
+  /** The codes with which the decoders refuse a frame, if they do. */
+  function refusals(frame: Uint8Array): string[] {
+    return decoders.map((decode) => decode(frame)).flatMap((decoded) => (decoded.ok ? [] : [decoded.error.code]));
   }
 
   test('never throw, and are refused with a code', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), survive));
+    const anything = fc.uint8Array({ maxLength: 400 });
     const headed = fc.tuple(fc.nat(8), fc.uint8Array({ maxLength: 400 })).map(([kind, rest]) => Uint8Array.of(1, kind, ...rest));
-    fc.assert(fc.property(headed, survive), { numRuns: 2_000 });
+    fc.assert(
+      fc.property(fc.oneof(anything, headed), (frame) => {
+        expect(CODES).toEqual(expect.arrayContaining(refusals(frame)));
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   test('made by changing a true frame never throw; what is accepted is the one encoding of what it says', () => {
@@ -153,7 +164,7 @@ describe('bytes of a stranger', () => {
       });
     fc.assert(
       fc.property(changed, (mutated) => {
-        survive(mutated);
+        expect(CODES).toEqual(expect.arrayContaining(refusals(mutated)));
         const asMessage = decodeMessage(mutated);
         if (asMessage.ok) expect(encodeMessage(asMessage.value)).toEqual(mutated);
         const asRequest = decodeRequest(mutated);

@@ -76,7 +76,8 @@ export class Stage {
   async newHome(validator: number | null): Promise<Home> {
     const home = new Home();
     if (validator !== null) {
-      await prepareValidatorHome({ validator: this.chain.key(validator).address }, { ...home, random: this.#random });
+      const { store, directory } = home;
+      await prepareValidatorHome({ validator: this.chain.key(validator).address }, { store, directory, random: this.#random });
     }
     return home;
   }

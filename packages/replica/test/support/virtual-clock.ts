@@ -43,7 +43,7 @@ export class VirtualClock implements Clock {
     await settled();
     while (!condition()) {
       const next = this.#next(endMs);
-      assert(next !== undefined, `still not so after ${limitMs} ms: ${condition}`);
+      assert(next !== undefined, `still not so after ${limitMs} ms: ${condition.toString()}`);
       await this.run(next.atMs - this.#nowMs);
     }
   }
