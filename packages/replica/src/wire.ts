@@ -261,6 +261,12 @@ export function encodeMessage(message: Message): Uint8Array {
   return frame(MESSAGE_KINDS.indexOf(message.kind), codec.encode(message));
 }
 
+/** What a frame says that it is, by its first two bytes; null for no message of this version. The rest may still be malformed. */
+export function messageKind(bytes: Uint8Array): Message['kind'] | null {
+  const unframed = unframe(bytes, MESSAGE_KINDS);
+  return unframed.ok ? unframed.value.kind : null;
+}
+
 /** @returns codes `FRAME_TOO_LARGE`, `FRAME_VERSION`, `FRAME_KIND`, `MALFORMED`; never throws */
 export function decodeMessage(bytes: Uint8Array): Result<Message> {
   const unframed = unframe(bytes, MESSAGE_KINDS);
