@@ -1,0 +1,169 @@
+import { type Address, bytesEqual, type Log, toHex } from '@nacre/base';
+import { createCachingVerifier, formatAddress, parseAddress } from '@nacre/crypto';
+import { createVerifier } from '@nacre/crypto/native';
+import { FileDirectory, LevelStore } from '@nacre/ledger/level';
+import { Libp2pTransport } from '@nacre/network';
+import { Replica } from '@nacre/replica';
+import { restoreBans, serveAdminSocket } from './admin-socket.ts';
+import type { NodeConfiguration } from './configuration-schema.ts';
+import { gossipRules } from './gossip-rules.ts';
+import type { OpenedHome } from './home.ts';
+import { NodeMetrics } from './metrics.ts';
+import { networkState } from './network-state.ts';
+import { NodeError } from './node-error.ts';
+import { ReplicaBackend } from './replica-backend.ts';
+import { startRpc } from './rpc/rpc-server.ts';
+import { STORE_FORMAT_VERSION } from './store-format.ts';
+import { systemClock, systemRandom } from './system-ports.ts';
+import { addTransportMetrics } from './transport-metrics.ts';
+import { VERSION } from './version.ts';
+
+/** Signatures remembered as valid, about 150 bytes each: what arrives over several ways within seconds. */
+const VERIFIED_SIGNATURES_MAX = 65_536;
+
+export interface RunningNode {
+  readonly rpcUrl: string;
+  /** Where other nodes can connect to this one, peer id included. */
+  readonly multiaddrs: readonly string[];
+  readonly peerId: string;
+  /** Settles when the node has stopped; rejects with what made it stop by itself: a disk that failed, or a bug. */
+  readonly finished: Promise<void>;
+  /** Ends after the write under way. May be called more than once. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Puts a node together and starts it: store (whose lock keeps out a second process of this home), transport, replica, RPC, admin socket, and
+ * when all of them are there, consensus. What fails on the way closes what was opened.
+ *
+ * @throws typed errors of the parts: `STORE_LOCKED`, `PORT_IN_USE`, `PORT_BUSY`, damaged or foreign stores, and so on
+ */
+export async function startNode(home: OpenedHome, configuration: NodeConfiguration, log: Log): Promise<RunningNode> {
+  await using opened = new AsyncDisposableStack();
+  const running = await composeNode(home, configuration, { log, opened });
+  const closing = opened.move();
+  let stopping: Promise<void> | null = null;
+  const stop = (): Promise<void> => {
+    stopping ??= closing.disposeAsync();
+    return stopping;
+  };
+  return { ...running, stop };
+}
+
+async function composeNode(
+  home: OpenedHome,
+  configuration: NodeConfiguration,
+  { log, opened }: { readonly log: Log; readonly opened: AsyncDisposableStack },
+): Promise<Omit<RunningNode, 'stop'>> {
+  const { genesis, paths, validator, service } = home;
+  const [clock, random] = [systemClock, systemRandom];
+  const writers = configuration.records.writers.map(requireAddress);
+  const store = await LevelStore.open(paths.store, { formatVersion: STORE_FORMAT_VERSION, genesisHash: genesis.hash });
+  opened.defer(() => store.close());
+  const directory = new FileDirectory(paths.journal);
+  opened.defer(() => directory.close());
+  const verifier = createCachingVerifier(createVerifier(genesis.scheme), { entriesMax: VERIFIED_SIGNATURES_MAX });
+
+  // The transport lets nobody in before the replica starts it, so nobody is judged before there is a ledger to judge by.
+  const parts: { replica?: Replica } = {};
+  const replicaOf = (): Replica => parts.replica as Replica;
+  const transport = await Libp2pTransport.create(
+    {
+      genesisHash: genesis.hash,
+      protocolVersion: genesis.parameters.protocolVersion,
+      peerKey: home.peerSeed,
+      identity: validator,
+      validatorKey: (address) => validatorKey(replicaOf(), address),
+      listen: configuration.listen,
+      bootstrap: configuration.bootstrap,
+      announce: configuration.announce,
+      security: configuration.security,
+      tlsGroups: configuration.tlsGroups,
+      ...(configuration.followerAllowlist === undefined ? {} : { followerAllowlist: configuration.followerAllowlist }),
+      gossip: gossipRules({ ledger: () => replicaOf().ledger, verifier }),
+    },
+    { verifier, log, random, clock },
+  );
+  opened.defer(() => transport.stop());
+  await restoreBans(paths.bannedPeers, transport.gate);
+  const replica = await Replica.open(
+    { genesis, validator, configuration: configuration.consensus },
+    { clock, random, store, directory, transport, verifier, log },
+  );
+  parts.replica = replica;
+  opened.defer(() => replica.stop().catch(() => undefined));
+
+  const view = observeNetwork({ replica, transport, home, configuration });
+  const backend = await ReplicaBackend.open(
+    {
+      nodeId: transport.peerId,
+      version: VERSION,
+      validator,
+      records: configuration.records.submit ? { account: service, writers } : null,
+    },
+    { replica, store, clock, random, peers: () => transport.peerInfo(), networkState: view },
+  );
+  opened.defer(() => backend.close());
+  const metrics = new NodeMetrics(backend);
+  addTransportMetrics(metrics.registry, () => transport.counters());
+  opened.defer(() => metrics.close());
+  const { host, port, allowedHosts, allowedOrigins } = configuration.rpc;
+  const access = { ...(allowedHosts === undefined ? {} : { allowedHosts }), ...(allowedOrigins === undefined ? {} : { allowedOrigins }) };
+  const rpc = await startRpc({ host, port, ...access }, { backend, metrics, log });
+  opened.defer(() => rpc.close());
+  const admin = await serveAdminSocket(paths, transport.gate);
+  opened.defer(() => admin.close());
+  replica.start();
+  const address = validator === null ? null : formatAddress(validator.address);
+  log.info(
+    { network: genesis.network, genesisHash: toHex(genesis.hash), address, peerId: transport.peerId, version: VERSION },
+    'node started',
+  );
+  return { rpcUrl: rpc.url, multiaddrs: transport.multiaddrs(), peerId: transport.peerId, finished: replica.finished };
+}
+
+interface Observed {
+  readonly replica: Replica;
+  readonly transport: Libp2pTransport;
+  readonly home: OpenedHome;
+  readonly configuration: NodeConfiguration;
+}
+
+/** @returns what {@link networkState} says now, whenever it is called */
+function observeNetwork({ replica, transport, home, configuration }: Observed) {
+  const { genesis, validator } = home;
+  const startedAtMs = performance.now();
+  let progressAtMs = startedAtMs;
+  replica.onDecided(() => {
+    progressAtMs = performance.now();
+  });
+  const nameOf = (address: Address): string | undefined => genesis.validators.find((known) => bytesEqual(known.address, address))?.name;
+  return () => {
+    const nowMs = performance.now();
+    return networkState({
+      committee: replica.ledger.committeeAt(replica.ledger.tip.height + 1),
+      nameOf,
+      self: validator?.address ?? null,
+      connected: transport.peers().flatMap((peer) => peer.validator ?? []),
+      replica: replica.status(),
+      idleIntervalMs: configuration.consensus.idleIntervalMs,
+      sinceProgressMs: nowMs - progressAtMs,
+      sinceStartMs: nowMs - startedAtMs,
+    });
+  };
+}
+
+function validatorKey({ ledger }: Replica, address: Address): Uint8Array | undefined {
+  const committee = ledger.committeeAt(ledger.tip.height + 1);
+  const index = committee.indexOf(address);
+  return index === null ? undefined : committee.validator(index).publicKey;
+}
+
+function requireAddress(text: string): Address {
+  const parsed = parseAddress(text);
+  if (parsed.ok) return parsed.value;
+  throw new NodeError('CONFIG_INVALID', `configuration: records.writers holds ${JSON.stringify(text)}, which is no address`, {
+    fields: { problems: [{ path: 'records.writers', problem: `${text} is no address` }] },
+    hint: 'Addresses start with nacre1; `nacre keys list --home DIR` shows those of a home.',
+  });
+}
