@@ -1,0 +1,160 @@
+import { COMMITTEE_SIZE_MAX } from '@nacre/base';
+import { addressOf, formatAddress, isSignatureScheme, SCHEMES, type SignatureScheme } from '@nacre/crypto';
+import { createSigner, readKeyFile, writeKeyFile } from '@nacre/crypto/native';
+import { formatGenesis } from '@nacre/ledger';
+import { type Command, Option } from 'commander';
+import { checkStore } from '../../check-store.ts';
+import { readConfiguration, unknownVariables } from '../../configuration.ts';
+import { createHome, homePaths, newKey, openHome, readConfigurationText, readGenesis } from '../../home.ts';
+import { createTestnet } from '../../new-testnet.ts';
+import { NodeError } from '../../node-error.ts';
+import { systemClock } from '../../system-ports.ts';
+import { EXIT } from '../exit-status.ts';
+import type { CommandContext } from '../program.ts';
+import { wholeNumber } from '../whole-number.ts';
+
+const DEFAULT_SCHEME = 'ml-dsa-44';
+
+/** `init`, `testnet init`, `keys …`, `config validate`, `check`: what stands on disk, without running anything. */
+export function addHomeCommands(program: Command, context: CommandContext): void {
+  const passphrase = (): string | undefined => context.io.environment.NACRE_PASSPHRASE;
+  program
+    .command('init')
+    .description('make the home of a validator: key, identity and empty vote journal together')
+    .requiredOption('--home <dir>', 'directory to make')
+    .option('--genesis <file>', 'genesis file that the key was promised a place in; else copy it into the home later')
+    .addOption(schemeOption())
+    .action(async ({ home, genesis, scheme }: { home: string; genesis?: string; scheme: SignatureScheme }) => {
+      const network = genesis === undefined ? null : await readGenesis(genesis);
+      const keys = { validator: newKey(network?.scheme ?? scheme), service: newKey(network?.scheme ?? scheme) };
+      const options = { directory: home, scheme: network?.scheme ?? scheme, configuration: {}, passphrase: passphrase(), ...keys };
+      const paths = await createHome({ ...options, genesisText: network === null ? null : formatGenesis(network) });
+      const address = formatAddress(keys.validator.address);
+      const publicKey = Buffer.from(keys.validator.publicKey).toString('base64');
+      context.print({ home: paths.directory, address, publicKey }, () => [
+        `made ${paths.directory}`,
+        `address    ${address}`,
+        `public key ${publicKey}`,
+        ...(network === null ? [`Copy the network's genesis.json, which must name this key, to ${paths.genesis}.`] : []),
+        'Back up validator-key.pem; never copy the journal or run two processes from copies of one home.',
+      ]);
+    });
+  addTestnetInit(program, context);
+  addKeyCommands(program, context, passphrase);
+  program
+    .command('config')
+    .description('configuration of a node')
+    .command('validate')
+    .description('check configuration, genesis and keys of a home; nothing is started')
+    .requiredOption('--home <dir>', 'home of the node')
+    .action(async ({ home }: { home: string }) => {
+      const paths = homePaths(home);
+      const file = { path: paths.configuration, text: await readConfigurationText(paths) };
+      const configuration = readConfiguration({ file, environment: context.io.environment, flags: {} });
+      await openHome(paths, { genesisPath: configuration.genesis, passphrase: passphrase() });
+      const ignored = unknownVariables(context.io.environment);
+      if (ignored.length > 0) context.io.stderr(`ignored, because no setting has the name: ${ignored.join(', ')}\n`);
+      context.print({ valid: true, configuration }, () => [
+        `${paths.configuration} is valid; in effect:`,
+        JSON.stringify(configuration, null, 2),
+      ]);
+    });
+  program
+    .command('check')
+    .description('verify the chain in a stopped node’s store: hashes, certificates of the end, state root, bodies')
+    .requiredOption('--home <dir>', 'home of the node')
+    .action(async ({ home }: { home: string }) => {
+      const paths = homePaths(home);
+      const file = { path: paths.configuration, text: await readConfigurationText(paths) };
+      const configuration = readConfiguration({ file, environment: context.io.environment, flags: {} });
+      const { genesis } = await openHome(paths, { genesisPath: configuration.genesis, passphrase: passphrase() });
+      const checked = await checkStore(paths.store, genesis);
+      context.print(checked, () => [
+        checked.problem === null
+          ? `blocks 1 to ${checked.height} and ${checked.transactions} transactions are what was decided`
+          : `block ${checked.problem.height}: ${checked.problem.what}`,
+      ]);
+      if (checked.problem !== null) context.exitWith(EXIT.invalid);
+    });
+}
+
+function addTestnetInit(program: Command, context: CommandContext): void {
+  program
+    .command('testnet')
+    .description('test networks')
+    .command('init')
+    .description('make a genesis file and one validator home per node')
+    .requiredOption('--nodes <count>', 'validators', wholeNumber(1, COMMITTEE_SIZE_MAX))
+    .option('--shards <count>', 'shards beside chain 0', wholeNumber(0, COMMITTEE_SIZE_MAX), 0)
+    .requiredOption('--output <dir>', 'directory to make them in')
+    .option('--starting-ip <ip>', 'node i listens on this IPv4 address plus i, on the default ports')
+    .option('--base-port <port>', 'RPC port of node 0; node i has this plus i, and p2p 1,000 higher', wholeNumber(1024, 65_535))
+    .action(async ({ output, ...options }: { nodes: number; shards: number; output: string; startingIp?: string; basePort?: number }) => {
+      if (options.shards > 0) {
+        throw new NodeError('SHARDS_UNSUPPORTED', 'this version runs chain 0 only, which holds all services', {
+          fields: { shards: options.shards },
+          hint: 'Leave --shards out.',
+        });
+      }
+      const { genesis, nodes } = await createTestnet({ directory: output, ...options }, systemClock.nowMs());
+      if (genesis.allowLargeWeights)
+        context.io.stderr('With fewer than 4 validators each one can stop the network: for trying out only.\n');
+      context.print({ network: genesis.network, nodes }, () => [
+        `network ${genesis.network}`,
+        ...nodes.map(({ home, host, rpcPort }) => `nacre start --home ${home}    # RPC http://${host}:${rpcPort}`),
+      ]);
+    });
+}
+
+function addKeyCommands(program: Command, context: CommandContext, passphrase: () => string | undefined): void {
+  const keys = program.command('keys').description('key files; NACRE_PASSPHRASE encrypts and decrypts them');
+  keys
+    .command('new')
+    .description('make a key file')
+    .argument('<file>', 'where; never overwritten')
+    .addOption(schemeOption())
+    .action(async (file: string, { scheme }: { scheme: SignatureScheme }) => {
+      const { seed } = newKey(scheme);
+      await writeKeyFile(file, { scheme, seed, passphrase: passphrase() });
+      await show(file);
+    });
+  keys
+    .command('show')
+    .description('address and public key of a key file; never the secret')
+    .argument('<file>', 'key file')
+    .action((file: string) => show(file));
+  keys
+    .command('list')
+    .description('keys of a home')
+    .requiredOption('--home <dir>', 'home of a node')
+    .action(async ({ home }: { home: string }) => {
+      const paths = homePaths(home);
+      const found: ({ use: string } & Awaited<ReturnType<typeof describeKey>>)[] = [];
+      for (const [use, path] of [['validator', paths.validatorKey] as const, ['service', paths.serviceKey] as const]) {
+        const key = await describeKey(path, use === 'validator' ? passphrase() : undefined).catch((error: unknown) => {
+          // A follower has no validator's key.
+          if (error instanceof Error && 'code' in error && error.code === 'KEY_FILE_MISSING') return null;
+          throw error;
+        });
+        if (key !== null) found.push({ use, ...key });
+      }
+      context.print({ keys: found }, () => found.map(({ use, address, path }) => `${use.padEnd(9)}  ${address}  ${path}`));
+    });
+
+  async function show(file: string): Promise<void> {
+    const key = await describeKey(file, passphrase());
+    context.print(key, () => [`address    ${key.address}`, `scheme     ${key.scheme}`, `public key ${key.publicKey}`]);
+  }
+}
+
+async function describeKey(path: string, passphrase: string | undefined) {
+  const { scheme, seed } = await readKeyFile(path, { passphrase });
+  const { publicKey } = createSigner(scheme, seed);
+  return { path, scheme, address: formatAddress(addressOf(scheme, publicKey)), publicKey: Buffer.from(publicKey).toString('base64') };
+}
+
+function schemeOption(): Option {
+  return new Option('--scheme <name>', 'signature scheme, FIPS 204')
+    .choices(Object.keys(SCHEMES).filter(isSignatureScheme))
+    .default(DEFAULT_SCHEME);
+}
