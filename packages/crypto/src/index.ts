@@ -4,7 +4,7 @@ export { createCachingVerifier } from './caching-verifier.ts';
 export * from './errors.ts';
 export * from './log-proof.ts';
 export * from './log-tiles.ts';
-export * from './log-tree.ts';
+export { EMPTY_LOG_ROOT, leafHash, logRoot, nodeHash } from './log-tree.ts';
 export { PageCache, type PageCacheOptions } from './page-cache.ts';
 export * from './portable-signer.ts';
 export { CONTEXT_BYTES_MAX, isSignatureScheme, SCHEMES, type SchemeSizes, SEED_BYTES, type SignatureScheme } from './schemes.ts';

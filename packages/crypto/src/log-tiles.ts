@@ -9,7 +9,7 @@
 import { assert, concatBytes, HASH_BYTES, type Hash } from '@nacre/base';
 import { CryptoError } from './errors.ts';
 import { LOG_SIZE_MAX } from './log-proof.ts';
-import { EMPTY_LOG_ROOT, nodeHash } from './log-tree.ts';
+import { EMPTY_LOG_ROOT, nodeHash, perfectRoot } from './log-tree.ts';
 
 /** Levels of the tree that one tile spans. Fixed by the store's format. */
 export const TILE_HEIGHT = 6;
@@ -180,12 +180,10 @@ class LogView {
    * @param tileLevel where to take the hashes from; by default the highest level of tiles not above `height`
    */
   perfectRoot(height: number, index: number, tileLevel: number = Math.floor(height / TILE_HEIGHT)): Hash {
-    if (height > tileLevel * TILE_HEIGHT) {
-      return nodeHash(this.perfectRoot(height - 1, 2 * index, tileLevel), this.perfectRoot(height - 1, 2 * index + 1, tileLevel));
-    }
-    const position = index % TILE_HASHES;
-    const tile = this.#tile(tileLevel, Math.floor(index / TILE_HASHES), position + 1);
-    return tile.subarray(position * HASH_BYTES, (position + 1) * HASH_BYTES);
+    const count = 2 ** (height - tileLevel * TILE_HEIGHT);
+    const position = (index * count) % TILE_HASHES;
+    const tile = this.#tile(tileLevel, Math.floor((index * count) / TILE_HASHES), position + count);
+    return perfectRoot(tile.subarray(position * HASH_BYTES, (position + count) * HASH_BYTES));
   }
 
   #level(level: number): Map<number, Uint8Array> {

@@ -1,7 +1,7 @@
 /** The hashes of RFC 6962, section 2.1: a Merkle tree over an append-only list of entries. */
 
 import { assert, HASH_BYTES, type Hash } from '@nacre/base';
-import { sha256 } from '#sha256';
+import { sha256, sha256Into } from '#sha256';
 
 /** Root of a log without entries: the hash of the empty string. RFC 6962, section 2.1. */
 export const EMPTY_LOG_ROOT: Hash = sha256(new Uint8Array(0));
@@ -47,4 +47,17 @@ export function logRoot(leafHashes: readonly Hash[]): Hash {
     level = above;
   }
   return level[0] as Hash;
+}
+
+/** Root over hashes that stand one behind the other in one array, a power of two of them. */
+export function perfectRoot(hashes: Uint8Array): Hash {
+  // Every pair is replaced by the node above it, at the front of a copy, until one is left.
+  const nodes = hashes.slice();
+  for (let width = hashes.length / (2 * HASH_BYTES); width >= 1; width /= 2) {
+    for (let i = 0; i < width; i++) {
+      nodeInput.set(nodes.subarray(2 * i * HASH_BYTES, 2 * (i + 1) * HASH_BYTES), 1);
+      sha256Into(nodeInput, nodes, i * HASH_BYTES);
+    }
+  }
+  return nodes.slice(0, HASH_BYTES);
 }

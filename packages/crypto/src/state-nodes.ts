@@ -1,11 +1,13 @@
 /**
  * The 31 nodes of a page of the state tree: its root, 14 between, and its 16 slots, in one array of 1,024 bytes. Numbered as in a
- * heap: the root is 1, the children of i are 2i and 2i + 1, slot s is 16 + s. The hash of node i stands at 32 i, so two children
- * stand side by side as they are hashed; node 0 does not exist, and its place holds the kinds of the others, that of i at i.
+ * heap: the root is 1, the children of i are 2i and 2i + 1, quarter q is 4 + q, slot s is 16 + s. The hash of node i stands at 32 i,
+ * so two children stand side by side as they are hashed; node 0 does not exist, and its place holds the kinds of the others,
+ * that of i at i.
  */
 
 import { assert, HASH_BYTES, type Hash, ZERO_HASH } from '@nacre/base';
 import { sha256Into } from '#sha256';
+import { Slab } from './slab.ts';
 import {
   EMPTY,
   INNER,
@@ -14,21 +16,37 @@ import {
   type Leaf,
   leafAt,
   type Page,
+  QUARTER_SLOTS,
+  QUARTERS,
+  QUARTERS_OFFSET,
+  quarterKind,
+  quarterSlotBytes,
   SLOTS,
   type Slot,
   STATE_KEY_BYTES,
+  slotBytes,
   slotKinds,
   slotOffset,
 } from './state-page.ts';
 
 export const ROOT_NODE = 1;
 export const NODES_BYTES = 2 * SLOTS * HASH_BYTES;
+/** All quarters, as a set of bits. */
+export const ALL_QUARTERS = 2 ** QUARTERS - 1;
 
 const LEAF_PREFIX = 0x00;
 const INNER_PREFIX = 0x01;
 
 /** Reused, because allocating 65 bytes costs as much as hashing them. */
 const hashInput = new Uint8Array(1 + 2 * HASH_BYTES);
+
+/** A hash inside of a longer array. */
+interface HashAt {
+  readonly from: Uint8Array;
+  readonly at: number;
+}
+
+const ZERO: HashAt = { from: ZERO_HASH, at: 0 };
 
 /** SHA-256(0x00 || key || valueHash): a key and its value, and also every subtree that holds nothing else. */
 export function stateLeafHash(key: Uint8Array, valueHash: Hash): Hash {
@@ -45,34 +63,70 @@ function writeLeafHash(leaf: Pick<Leaf, 'key' | 'valueHash'>, target: Uint8Array
   sha256Into(hashInput, target, offset);
 }
 
-/** Fills `nodes` with those of `page`, hashing unless the page has kept them. */
-export function loadNodes(page: Page, nodes: Uint8Array): void {
+/** Sets the input behind its prefix. A loop, because a view for `set` costs as much and leaves garbage behind. */
+function fillHashInput({ from, at }: HashAt): void {
+  for (let i = 0; i < 2 * HASH_BYTES; i++) hashInput[1 + i] = from[at + i] as number;
+}
+
+/** The quarters, as a set of bits, in which the slots of another set lie. */
+export function quartersOf(slots: number): number {
+  let quarters = 0;
+  for (let q = 0; q < QUARTERS; q++) if (((slots >>> (QUARTER_SLOTS * q)) & 0xf) !== 0) quarters |= 1 << q;
+  return quarters;
+}
+
+/**
+ * Fills `nodes` with those of `page`: root, quarters, what is between them, and all below the quarters that are asked for.
+ * The root is computed from those and from what the page says of its other quarters, so if it is the right one, all of it is.
+ *
+ * @param quarters a set of bits
+ */
+export function loadNodes(page: Page, nodes: Uint8Array, quarters: number): void {
   if (page.nodes !== undefined) {
     nodes.set(page.nodes);
     return;
   }
   const kinds = slotKinds(page);
-  let offset = slotOffset(kinds, 0);
-  for (let s = 0; s < SLOTS; s++) {
+  const stored = { from: page.bytes, at: QUARTERS_OFFSET };
+  const slots = { from: page.bytes, at: slotOffset(kinds, 0) };
+  for (let q = 0; q < QUARTERS; q++) {
+    const node = QUARTERS + q;
+    const isStored = quarterKind(kinds, q) === INNER;
+    if (isStored && (quarters & (1 << q)) === 0) {
+      nodes[node] = INNER;
+      copyHash(stored, nodes, node);
+    } else {
+      loadQuarter(slots, nodes, { kinds, quarter: q });
+    }
+    if (isStored) stored.at += HASH_BYTES;
+    slots.at += quarterSlotBytes(kinds, q);
+  }
+  for (let node = QUARTERS - 1; node >= ROOT_NODE; node--) joinChildren(nodes, node);
+}
+
+/** Places the slots of a quarter, which begin in the page where `slots` says, and the nodes above them up to the quarter's own. */
+function loadQuarter(slots: HashAt, nodes: Uint8Array, { kinds, quarter }: { readonly kinds: number; readonly quarter: number }): void {
+  const slot = { from: slots.from, at: slots.at };
+  for (let s = QUARTER_SLOTS * quarter; s < QUARTER_SLOTS * (quarter + 1); s++) {
     const node = SLOTS + s;
     const kind = kindOf(kinds, s);
     nodes[node] = kind;
-    if (kind === EMPTY) {
-      nodes.set(ZERO_HASH, node * HASH_BYTES);
-    } else if (kind === LEAF) {
+    if (kind === LEAF) {
       hashInput[0] = LEAF_PREFIX;
-      hashInput.set(page.bytes.subarray(offset, offset + 2 * HASH_BYTES), 1);
+      fillHashInput(slot);
       sha256Into(hashInput, nodes, node * HASH_BYTES);
-      offset += 2 * HASH_BYTES;
     } else {
-      nodes.set(page.bytes.subarray(offset, offset + HASH_BYTES), node * HASH_BYTES);
-      offset += HASH_BYTES;
+      copyHash(kind === EMPTY ? ZERO : slot, nodes, node);
     }
+    slot.at += slotBytes(kind);
   }
-  for (let node = SLOTS - 1; node >= ROOT_NODE; node--) joinChildren(nodes, node);
+  const node = QUARTERS + quarter;
+  joinChildren(nodes, 2 * node);
+  joinChildren(nodes, 2 * node + 1);
+  joinChildren(nodes, node);
 }
 
-/** Puts the slots that `replaced` gives in place and hashes the nodes above them again, each once. */
+/** Puts the slots that `replaced` gives in place and hashes the nodes above them again, each once. Their quarters must be loaded. */
 export function updateNodes(nodes: Uint8Array, replaced: readonly (Slot | undefined)[]): void {
   let touched = 0;
   for (let s = 0; s < SLOTS; s++) {
@@ -121,13 +175,27 @@ function joinChildren(nodes: Uint8Array, node: number): void {
   } else {
     nodes[node] = INNER;
     hashInput[0] = INNER_PREFIX;
-    hashInput.set(nodes.subarray(left * HASH_BYTES, (left + 2) * HASH_BYTES), 1);
+    for (let i = 0; i < 2 * HASH_BYTES; i++) hashInput[1 + i] = nodes[left * HASH_BYTES + i] as number;
     sha256Into(hashInput, nodes, offset);
   }
 }
 
+function copyHash({ from, at }: HashAt, nodes: Uint8Array, node: number): void {
+  for (let i = 0; i < HASH_BYTES; i++) nodes[node * HASH_BYTES + i] = from[at + i] as number;
+}
+
 export function nodeKind(nodes: Uint8Array, node: number): number {
   return nodes[node] as number;
+}
+
+/** As with pages, of those updated together. */
+const nodesSlab = new Slab(16 * NODES_BYTES);
+
+/** A copy of the nodes for a page to keep. */
+export function copyOfNodes(nodes: Uint8Array): Uint8Array {
+  const copy = nodesSlab.take(NODES_BYTES);
+  copy.set(nodes);
+  return copy;
 }
 
 /** Hash of a node, as an array of its own. */
@@ -140,9 +208,17 @@ export function nodeHasHash(nodes: Uint8Array, node: number, hash: Hash): boolea
   return true;
 }
 
+/** The hashes of the four quarters, one behind the other. */
+export function quarterHashes(nodes: Uint8Array): Uint8Array {
+  return nodes.subarray(QUARTERS * HASH_BYTES, 2 * QUARTERS * HASH_BYTES);
+}
+
 /** The only key under a node of kind `LEAF`. */
-export function leafUnder(page: Page, nodes: Uint8Array, node: number): Leaf {
-  let at = node;
-  while (at < SLOTS) at = nodes[2 * at] === LEAF ? 2 * at : 2 * at + 1;
-  return leafAt(page, at - SLOTS);
+export function leafUnder(page: Page, node: number): Leaf {
+  const kinds = slotKinds(page);
+  let slot = node;
+  while (slot < SLOTS) slot *= 2;
+  slot -= SLOTS;
+  while (kindOf(kinds, slot) === EMPTY) slot++;
+  return leafAt(page, slot);
 }

@@ -35,8 +35,8 @@ export function proveKey(reader: PageReader, root: Hash, key: Uint8Array): State
   let id: PageId = '';
   let hash = root;
   for (;;) {
-    const page = openPage(reader, id, { hash, nodes });
     const nibble = nibbleAt(key, id.length);
+    const page = openPage(reader, id, { hash, nodes, slots: 1 << nibble });
     let node = ROOT_NODE;
     for (let bit = 3; bit >= 0 && nodeKind(nodes, node) === INNER; bit--) {
       node = 2 * node + ((nibble >> bit) & 1);
@@ -44,7 +44,7 @@ export function proveKey(reader: PageReader, root: Hash, key: Uint8Array): State
     }
     const kind = nodeKind(nodes, node);
     if (kind === EMPTY) return { siblings, terminal: { kind: 'empty' } };
-    if (kind !== INNER) return { siblings, terminal: leafUnder(page, nodes, node) };
+    if (kind !== INNER) return { siblings, terminal: leafUnder(page, node) };
     hash = nodeHashAt(nodes, node);
     id = childId(id, nibble);
   }

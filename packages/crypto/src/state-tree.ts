@@ -5,7 +5,20 @@
  */
 import { assert, bytesEqual, compareBytes, HASH_BYTES, type Hash, ZERO_HASH } from '@nacre/base';
 import { CryptoError } from './errors.ts';
-import { leafUnder, loadNodes, NODES_BYTES, nodeHasHash, nodeHashAt, nodeKind, ROOT_NODE, updateNodes } from './state-nodes.ts';
+import {
+  ALL_QUARTERS,
+  copyOfNodes,
+  leafUnder,
+  loadNodes,
+  NODES_BYTES,
+  nodeHasHash,
+  nodeHashAt,
+  nodeKind,
+  quarterHashes,
+  quartersOf,
+  ROOT_NODE,
+  updateNodes,
+} from './state-nodes.ts';
 import {
   childId,
   EMPTY,
@@ -30,10 +43,10 @@ import {
 export const EMPTY_STATE_ROOT: Hash = ZERO_HASH;
 
 /**
- * Pages with at least so many pages below keep the hashes of their nodes: they belong to the upper levels, which come back with
- * nearly every update. The others, by far the most, are hashed anew when needed and take a third of the memory.
+ * A page with at least so many pages below belongs to the upper levels, which come back with nearly every update, and keeps
+ * the hashes of its nodes. The others, by far the most, are hashed anew when needed and take a third of the memory.
  */
-const PAGES_BELOW_TO_KEEP_NODES = SLOTS / 2 + 1;
+const UPPER_PAGES_BELOW = SLOTS / 2 + 1;
 
 export interface PageReader {
   /** @returns the page, or undefined if none is stored under the id */
@@ -85,14 +98,19 @@ export function rootSlot(root: Hash): Slot {
 }
 
 /**
- * Reads a page and fills `nodes` with its nodes.
+ * Reads a page and fills `nodes` with its nodes, of those below the quarters at least where the given slots lie.
  *
+ * @param slots a set of bits
  * @throws {CryptoError} code `PAGE_MISSING`, or `PAGE_DAMAGED` if the page is not the one that its parent names by `hash`
  */
-export function openPage(reader: PageReader, id: PageId, { hash, nodes }: { readonly hash: Hash; readonly nodes: Uint8Array }): Page {
+export function openPage(
+  reader: PageReader,
+  id: PageId,
+  { hash, nodes, slots }: { readonly hash: Hash; readonly nodes: Uint8Array; readonly slots: number },
+): Page {
   const page = reader.get(id);
   if (page === undefined) throw pageError('PAGE_MISSING', id, 'is missing');
-  loadNodes(page, nodes);
+  loadNodes(page, nodes, isUpperPage(page) ? ALL_QUARTERS : quartersOf(slots));
   if (!nodeHasHash(nodes, ROOT_NODE, hash)) throw pageError('PAGE_DAMAGED', id, 'is not the one that the page above it names');
   return page;
 }
@@ -129,7 +147,7 @@ class TreeUpdate {
   subtree(id: PageId, before: Slot, batch: Batch): Slot {
     if (before.kind === 'inner') {
       const nodes = this.#nodesAt(id.length);
-      const page = openPage(this.#reader, id, { hash: before.hash, nodes });
+      const page = openPage(this.#reader, id, { hash: before.hash, nodes, slots: slotsTouched(id, batch) });
       return this.#updatePage(id, { before, page, nodes, batch });
     }
     const leaves = remainingLeaves(before, batch);
@@ -168,14 +186,18 @@ class TreeUpdate {
     }
     if (!isChanged) return before;
     updateNodes(nodes, replaced);
-    const updated = pageOf(replaceSlots(page, replaced), nodes);
+    const bytes = replaceSlots(page, replaced, quarterHashes(nodes));
+    // A page that just became an upper one may lack some of its nodes; it gets them with its next update.
+    const isWhole = page === EMPTY_PAGE || isUpperPage(page);
+    const updated: Page = isWhole && isUpperPage({ bytes }) ? { bytes, nodes: copyOfNodes(nodes) } : { bytes };
     const kind = nodeKind(nodes, ROOT_NODE);
     if (kind === INNER || (kind === LEAF && id === '')) {
       this.pages.push({ id, page: updated });
       return { kind: 'inner', hash: nodeHashAt(nodes, ROOT_NODE) };
     }
-    if (before.kind === 'inner') this.pages.push({ id, page: null });
-    return kind === LEAF ? leafUnder(updated, nodes, ROOT_NODE) : EMPTY_SLOT;
+    // Less than two keys are left, so there was a page: what is made anew here holds two at least.
+    this.pages.push({ id, page: null });
+    return kind === LEAF ? leafUnder(updated, ROOT_NODE) : EMPTY_SLOT;
   }
 }
 
@@ -207,10 +229,16 @@ function slotAt(page: Page, nodes: Uint8Array, slot: number): Slot {
   }
 }
 
-function pageOf(bytes: Uint8Array, nodes: Uint8Array): Page {
-  const page = { bytes };
+/** The slots, as a set of bits, that updates of keys below the page `id` lie in. */
+function slotsTouched(id: PageId, { updates, start, end }: Batch): number {
+  let slots = 0;
+  for (let i = start; i < end; i++) slots |= 1 << nibbleAt((updates[i] as StateUpdate).key, id.length);
+  return slots;
+}
+
+function isUpperPage(page: Page): boolean {
   const kinds = slotKinds(page);
   let pagesBelow = 0;
   for (let s = 0; s < SLOTS; s++) if (kindOf(kinds, s) === INNER) pagesBelow++;
-  return pagesBelow >= PAGES_BELOW_TO_KEEP_NODES ? { bytes, nodes: nodes.slice() } : page;
+  return pagesBelow >= UPPER_PAGES_BELOW;
 }

@@ -1,8 +1,8 @@
 import { compareBytes, concatBytes, fromUtf8, type Hash, toHex } from '@nacre/base';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodePage, encodePage, PAGE_BYTES_MAX, PageCache, pageKey, sha256, updateTree } from '../src/index.ts';
-import { hashedKey, keyOf, StoredTree } from './state-oracle.ts';
+import { decodePage, encodePage, PAGE_BYTES_MAX, type Page, PageCache, pageKey, sha256, updateTree } from '../src/index.ts';
+import { type Entry, hashedKey, keyOf, naiveStateRoot, StoredTree } from './state-oracle.ts';
 
 const value = (number: number): Hash => sha256(Uint8Array.of(number));
 
@@ -33,37 +33,36 @@ describe('page bytes', () => {
   });
 
   test('follow the documented layout', () => {
-    const keys = [keyOf(0x10), keyOf(0x20), keyOf(0x21)];
+    const keys = [keyOf(0x10), keyOf(0x20), keyOf(0x21), keyOf(0xf0)];
     const tree = treeOf(keys);
-    const below = tree.get('2');
-    if (below === undefined) throw new Error('two keys share their first half byte');
-    const inner = updateTree(
-      { get: () => undefined },
-      new Uint8Array(32),
-      keys.slice(1).map((key, i) => ({ key, valueHash: value(i + 1) })),
-    );
-    expect(toHex(encodePage(tree.get('') ?? below).subarray(0, 69))).toBe(`0124000000${toHex(keyOf(0x10))}${toHex(value(0))}`);
-    expect(toHex(encodePage(below))).toBe(`0105000000${[1, 2].map((i) => toHex(keys[i] as Hash) + toHex(value(i))).join('')}`);
-    expect(inner.root).not.toEqual(tree.root);
+    const [first, second, third, last] = tree.entries() as [Entry, Entry, Entry, Entry];
+    const text = (...entries: Entry[]) => entries.map(({ key, valueHash }) => toHex(key) + toHex(valueHash)).join('');
+    const bytesOf = (id: string): string => toHex(encodePage(tree.get(id) as Page));
+    // Slots 1 and 15 hold a leaf, slot 2 a page; the first quarter has three keys.
+    const quarter = toHex(naiveStateRoot([first, second, third], 2));
+    expect(bytesOf('')).toBe(`0124000040${quarter}${text(first)}${toHex(naiveStateRoot([second, third], 4))}${text(last)}`);
+    expect(bytesOf('2')).toBe(`0105000000${toHex(naiveStateRoot([second, third], 6))}${text(second, third)}`);
   });
 
   const leaf = (start: number) => concatBytes(keyOf(start), value(1));
   const pages: [string, string, Uint8Array, string][] = [
     ['a page of one leaf', '', pageBytes(0x04, leaf(0x10)), 'ok'],
-    ['a page below with two leaves', 'a', pageBytes(0x05, leaf(0xa0), leaf(0xa1)), 'ok'],
-    ['a page with nothing but a page below', 'a', pageBytes(0x02, value(1)), 'ok'],
+    ['a page below with two leaves', 'a', pageBytes(0x05, value(9), leaf(0xa0), leaf(0xa1)), 'ok'],
+    ['a page with nothing but a page below', 'a', pageBytes(0x02, value(9), value(1)), 'ok'],
     ['nothing', '', new Uint8Array(0), 'it is shorter than its header'],
     ['half a header', '', Uint8Array.of(1, 0, 0, 0), 'it is shorter than its header'],
     ['another version', '', pageBytes(0x04, leaf(0x10)).with(0, 2), 'its version is unknown'],
     ['an unknown kind of slot', '', pageBytes(0x03, leaf(0)), 'it has a slot of an unknown kind'],
     ['a leaf cut short', '', pageBytes(0x04, leaf(0x10)).subarray(0, 68), 'it ends inside a slot'],
-    ['a hash cut short', '', pageBytes(0x02, value(1)).subarray(0, 36), 'it ends inside a slot'],
+    ['a hash cut short', '', pageBytes(0x02, value(9), value(1)).subarray(0, 68), 'it ends inside a slot'],
+    ['a quarter cut short', '', pageBytes(0x02, value(9), value(1)).subarray(0, 36), 'it ends inside a slot'],
+    ['a page in one slot only, without its quarter', '', pageBytes(0x02, value(1)), 'it ends inside a slot'],
     ['a byte too many', '', concatBytes(pageBytes(0x04, leaf(0x10)), Uint8Array.of(0)), 'bytes follow its last slot'],
     ['no key at all', '', pageBytes(0), 'it holds too few keys for a page of its own'],
     ['a single key below the root', 'a', pageBytes(0x04, leaf(0xa1)), 'it holds too few keys for a page of its own'],
     ['a key in the wrong slot', '', pageBytes(0x04, leaf(0x20)), 'it holds a key of another page'],
-    ['a key of the wrong page', 'b', pageBytes(0x05, leaf(0xa0), leaf(0xa1)), 'it holds a key of another page'],
-    ['a page below the last half byte', 'a'.repeat(63), pageBytes(0x02, value(1)), 'it names a page deeper than any key'],
+    ['a key of the wrong page', 'b', pageBytes(0x05, value(9), leaf(0xa0), leaf(0xa1)), 'it holds a key of another page'],
+    ['a page below the last half byte', 'a'.repeat(63), pageBytes(0x02, value(9), value(1)), 'it names a page deeper than any key'],
   ];
 
   // @mutation packages/crypto/src/state-page.ts
