@@ -91,8 +91,8 @@ describe('web pages', () => {
   });
 
   // @mutation packages/node/src/rpc/rpc-server.ts
-  // - if (request.method === 'POST' && !isJson(contentType)) {
-  // + if (request.method === 'POST' && contentType === '') {
+  // - http.addContentTypeParser('application/json', { parseAs: 'buffer' }
+  // + http.addContentTypeParser('*', { parseAs: 'buffer' }
   test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/jsonp', ''])(
     'cannot send forms: content type %j',
     async (contentType) => {

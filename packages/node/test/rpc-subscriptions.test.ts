@@ -123,6 +123,24 @@ describe('a subscription', () => {
     expect(client.heard.filter(({ method }) => method === 'missed')).toEqual([]);
   });
 
+  test('resumed at a node that has restarted reads what was decided before', async () => {
+    await record('resume/restart', 1);
+    await node.restart();
+    url = node.url;
+    const client = await connected();
+    const { height } = node.replica.ledger.tip;
+    const blocks = await client.subscribe({ topic: 'blocks', cursor: '1' });
+    const transactions = await client.subscribe({ topic: 'transactions', cursor: '1.0' });
+    await expect.poll(() => eventsOf(client, blocks.subscription)).toHaveLength(height);
+    for (const { data } of eventsOf(client, blocks.subscription)) {
+      const block = node.replica.ledger.blockAt(data.height as number);
+      expect(data).toMatchObject({ hash: toHex(block?.hash as Uint8Array), transactionCount: block?.bodyHashes.length });
+    }
+    const last = node.replica.ledger.blockAt(height)?.bodyHashes.at(-1) as Uint8Array;
+    const txId = toHex(node.replica.ledger.transactionId(last) as Uint8Array);
+    await expect.poll(() => eventsOf(client, transactions.subscription).at(-1)?.data.txId).toBe(txId);
+  });
+
   test('with a cursor of a node that is ahead waits for it', async () => {
     const client = await connected();
     const ahead = node.replica.ledger.tip.height + 3;

@@ -169,6 +169,7 @@ class RpcServer {
     await http.register(webSocket, { options: { maxPayload: bodyBytesMax } });
     http.addHook('onRequest', async (request, reply) => this.#admit(request, reply, ofAddress));
 
+    // A page may send forms and plain text anywhere without asking first: only JSON is read.
     http.removeAllContentTypeParsers();
     http.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     http.post('/', (request, reply) => this.#answer(request, reply, ofAddress));
@@ -197,14 +198,11 @@ class RpcServer {
 
   /** Before anything of the body is read. */
   async #admit(request: FastifyRequest, reply: FastifyReply, ofAddress: RateCheck): Promise<void> {
-    const { host, origin, 'content-type': contentType } = request.headers;
+    const { host, origin } = request.headers;
     if (this.#access === null) throw new RpcError('HTTP_MALFORMED', { reason: 'not listening yet' });
     this.#access.check({ host, origin });
     if (origin !== undefined) reply.header('access-control-allow-origin', origin).header('vary', 'origin');
     await checkRate(ofAddress, request);
-    if (request.method === 'POST' && !isJson(contentType)) {
-      throw new RpcError('CONTENT_TYPE_UNSUPPORTED', { contentType: contentType?.slice(0, 100) ?? null });
-    }
     if (request.ws) this.#checkSockets(request.ip);
   }
 
@@ -270,10 +268,6 @@ function rpcMethods(backend: NodeBackend, blocks: RecentBlocks): Method[] {
 async function checkRate(check: RateCheck, request: FastifyRequest): Promise<void> {
   const rate = await check(request);
   if (!rate.isAllowed && rate.isExceeded) throw new RpcError('RATE_LIMITED', { callsPerSecondMax: rate.max, retryAfterMs: rate.ttl });
-}
-
-function isJson(contentType: string | undefined): boolean {
-  return contentType?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json';
 }
 
 function httpError(error: FastifyError | RpcError): RpcError {

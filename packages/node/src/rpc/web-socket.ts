@@ -92,7 +92,8 @@ export class WebSocketSession {
     // Whatever goes wrong with the socket closes it, and that is where it is dealt with.
     await new Promise<void>((resolve) => {
       this.#socket.send(text, (error) => {
-        this.#alive ||= error === undefined;
+        this.#alive ||= error === undefined || error === null;
+        this.#regulate();
         resolve();
       });
     });
