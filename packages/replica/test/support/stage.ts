@@ -3,6 +3,7 @@ import type { Vote, VoteKind } from '@nacre/consensus';
 import { taggedHash } from '@nacre/crypto';
 import type { Candidate } from '@nacre/ledger';
 import { decodeMessage, type Message, prepareValidatorHome, Replica, type ReplicaConfiguration } from '@nacre/replica';
+import { Gate } from './gate.ts';
 import { MemoryDirectory } from './memory-directory.ts';
 import { MemoryStore } from './memory-store.ts';
 import { Puppet } from './puppet.ts';
@@ -56,6 +57,8 @@ export class Stage {
   readonly hub: TestHub;
   /** Events that replicas logged, by name, as `level event`. */
   readonly events: string[] = [];
+  /** Signatures that replicas check wait here. */
+  readonly verifications = new Gate();
   readonly #random = countingRandom();
 
   private constructor(chain: TestChain) {
@@ -98,7 +101,7 @@ export class Stage {
         store: own.store,
         directory: own.directory,
         transport: this.hub.join(name, key?.address),
-        verifier: testVerifier,
+        verifier: { verify: (signed) => this.verifications.pass().then(() => testVerifier.verify(signed)) },
         log: this.#log(),
       },
     );
