@@ -215,6 +215,27 @@ describe('waiting', () => {
     expect(seen).toMatchObject({ status: 'admitted', transaction: { tx, operations: [{ kind: 'account.create' }] } });
   });
 
+  // @mutation packages/node/src/rpc/rpc-server.ts
+  // - if (!reply.raw.writableFinished) ended.abort();
+  // + if (reply.raw.writableFinished) ended.abort();
+  test('ends when the client hangs up', async () => {
+    const node = await start({ absentWeight: 1000 });
+    const { bytes } = await node.transaction(node.validator, [{ kind: 'account.create', publicKey: newKey().signer.publicKey }]);
+    const params = { tx: Buffer.from(bytes).toString('base64'), wait: 'committed', timeoutMs: 60_000 };
+    const hangUp = new AbortController();
+    const asked = fetch(node.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tx_submit', params }),
+      signal: hangUp.signal,
+    });
+    await expect.poll(() => node.backend.status().pending).toBe(1);
+    hangUp.abort();
+    await expect(asked).rejects.toThrow('aborted');
+    const answered = 'nacre_rpc_calls_total{method="tx_submit",outcome="ok"} 1';
+    await expect.poll(async () => (await fetch(`${node.url}/metrics`)).text(), { timeout: 5000 }).toContain(answered);
+  });
+
   test('ends with the block that decides, or that is past the time', async () => {
     let status: SubmissionStatus = admitted;
     const finals = new FinalStatuses(() => status);

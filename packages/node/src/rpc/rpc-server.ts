@@ -216,7 +216,10 @@ class RpcServer {
 
   async #answer(request: FastifyRequest, reply: FastifyReply, ofAddress: RateCheck): Promise<void> {
     const ended = new AbortController();
-    reply.raw.once('close', () => ended.abort());
+    reply.raw.once('close', () => {
+      // Aborting costs an exception with its stack, so not after every answer that was sent.
+      if (!reply.raw.writableFinished) ended.abort();
+    });
     let counted = true;
     const admit: Admit = async () => {
       // The request itself was counted when it came.
