@@ -17,13 +17,21 @@ function isRecentEnough() {
 
 const PARENT_POLL_MS = 500;
 
+/** A parent that is gone shows by another one in its place. */
+function whenParentIsGone(act) {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && act(), PARENT_POLL_MS).unref();
+}
+
 /**
  * @param {URL} entry the .ts file
- * @param {{ endWithParent?: boolean }} options `endWithParent`: stop what runs when the process that started this one is gone
+ * @param {{ endWithParent?: boolean }} options `endWithParent`: stop what runs when the process that started this one is gone. By default
+ *   so under npm and npx, which end without passing their signals on.
  */
-export async function launch(entry, { endWithParent = false } = {}) {
+export async function launch(entry, { endWithParent = 'npm_command' in process.env } = {}) {
   if (isRecentEnough()) {
     process.argv[1] = fileURLToPath(entry);
+    if (endWithParent) whenParentIsGone(() => process.kill(process.pid, 'SIGTERM'));
     await import(entry.href);
     return;
   }
@@ -36,8 +44,7 @@ export async function launch(entry, { endWithParent = false } = {}) {
     env: { ...process.env, NACRE_LIFELINE: String(LIFELINE_FD) },
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  const parent = process.ppid;
-  if (endWithParent) setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), PARENT_POLL_MS).unref();
+  if (endWithParent) whenParentIsGone(() => child.kill('SIGTERM'));
   child.on('error', (error) => {
     console.error(`Cannot run ${PINNED}: ${error.message}`);
     process.exit(1);

@@ -1,7 +1,7 @@
-import { Socket } from 'node:net';
 import { readConfiguration, type SettingFlag, unknownVariables } from './configuration.ts';
 import type { NodeConfiguration } from './configuration-schema.ts';
 import { homePaths, type OpenedHome, openHome, readConfigurationText } from './home.ts';
+import { watchLifeline } from './lifeline.ts';
 import { RPC_PORT } from './new-testnet.ts';
 import { type RunningNode, startNode } from './node.ts';
 import { type NodeLog, openNodeLog } from './node-log.ts';
@@ -89,17 +89,12 @@ function listenForStop({ environment, terminal }: Pick<Surroundings, 'environmen
   };
   const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, onSignal);
-  const descriptor = environment.NACRE_LIFELINE;
-  const lifeline = descriptor === undefined ? null : new Socket({ fd: Number(descriptor) });
-  lifeline?.on('error', () => undefined);
-  lifeline?.on('close', () => resolve('whoever started this process is gone'));
-  lifeline?.resume();
-  lifeline?.unref();
+  const endWatch = watchLifeline(environment, () => resolve('whoever started this process is gone'));
   return {
     stop,
     close: () => {
       for (const signal of signals) process.off(signal, onSignal);
-      lifeline?.destroy();
+      endWatch();
     },
   };
 }

@@ -3,7 +3,7 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COMMITTEE_SIZE_MAX } from '@nacre/base';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { type CommandIo, print, reportFailure, table } from '../cli/command-io.ts';
 import { EXIT } from '../cli/exit-status.ts';
 import { callRpc } from '../cli/rpc-client.ts';
@@ -25,8 +25,6 @@ interface Flags {
   readonly nodes?: number;
   readonly basePort?: number;
   readonly detach?: true;
-  /** How `--detach` marks the process that it leaves behind. */
-  readonly background?: true;
   readonly feed: boolean;
   readonly prices?: string;
 }
@@ -56,16 +54,9 @@ export async function runTestnetCli(args: readonly string[], io: CommandIo, root
     .option('--detach', 'return when all nodes are ready and the feed has been started')
     .option('--no-feed', 'start the nodes only')
     .option('--prices <file>', 'feed this CSV of daily prices instead (date,open,high,low,close,volume)')
-    .addOption(new Option('--background').hideHelp())
-    .action(async ({ nodes, basePort, detach, background, feed, prices }: Flags) => {
+    .action(async ({ nodes, basePort, detach, feed, prices }: Flags) => {
       const { directory } = settings();
-      const options: UpOptions = {
-        directory,
-        nodes,
-        basePort,
-        feed: feed ? { prices: prices ?? null } : null,
-        background: background === true,
-      };
+      const options: UpOptions = { directory, nodes, basePort, feed: feed ? { prices: prices ?? null } : null };
       if (detach !== true) return up(options, io);
       const without = args.filter((argument) => argument !== '--detach');
       return upDetached(options, without, io);

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { NacreError } from '@nacre/base';
 import { isName } from '@nacre/ledger';
 import type { CommandIo } from '../cli/command-io.ts';
+import { watchLifeline } from '../lifeline.ts';
 import { askLine } from '../line-socket.ts';
 import { NodeError } from '../node-error.ts';
 import { feedPrices } from './price-feed.ts';
@@ -22,14 +23,11 @@ const SP500 = new URL('../data/sp500-2000.csv', import.meta.resolve('vega-datase
 const SP500_SERVICE = 'prices/sp500';
 const STATUS_MS_MAX = 2_000;
 const POLL_MS = 100;
-const PARENT_POLL_MS = 500;
 
 export interface UpOptions extends TestnetOptions {
   readonly directory: string;
   /** Null feeds nothing. */
   readonly feed: { readonly prices: string | null } | null;
-  /** Whether to go on when the process that started this one is gone. */
-  readonly background: boolean;
 }
 
 interface Source {
@@ -63,7 +61,7 @@ export async function up(options: UpOptions, io: CommandIo): Promise<void> {
   }
   const supervisor = new Supervisor(files, say);
   const ending = new AbortController();
-  const stop = listenForStop(supervisor, ending, options);
+  const stop = listenForStop(supervisor, ending, io);
   try {
     say(`Starting ${files.nodes.length} nodes in ${files.directory}`);
     await supervisor.start();
@@ -95,7 +93,7 @@ export async function upDetached(options: UpOptions, args: readonly string[], io
     return;
   }
   const output = openSync(files.log, 'w', 0o600);
-  const child = spawn(process.execPath, [MAIN, ...args, '--background'], {
+  const child = spawn(process.execPath, [MAIN, ...args], {
     detached: true,
     stdio: ['ignore', output, output],
     env: withoutLifeline(),
@@ -174,20 +172,16 @@ async function runFeed(supervisor: Supervisor, files: TestnetFiles, { source, si
 }
 
 /** Everything that ends an `up`: signals, `down`, and the end of the process that started it. */
-function listenForStop(supervisor: Supervisor, ending: AbortController, { background }: UpOptions): Promise<{ close: () => void }> {
+function listenForStop(supervisor: Supervisor, ending: AbortController, { environment }: CommandIo): Promise<{ close: () => void }> {
   const { promise, resolve } = Promise.withResolvers<{ close: () => void }>();
   const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   const end = (): void => {
     ending.abort();
     resolve({ close });
   };
-  // A killed `npm run` cannot pass on a signal, but its children get another parent.
-  const parent = process.ppid;
-  const watch = setInterval(() => {
-    if (!background && process.ppid !== parent) end();
-  }, PARENT_POLL_MS);
+  const endWatch = watchLifeline(environment, end);
   const close = (): void => {
-    clearInterval(watch);
+    endWatch();
     for (const signal of signals) process.off(signal, end);
   };
   for (const signal of signals) process.on(signal, end);
