@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { codeOf, rawHttp } from './support/raw-http.ts';
@@ -332,6 +332,28 @@ describe('the way in', () => {
       await expect.poll(async () => (await post(limited.url, STATUS_CALL)).status, { timeout: 5000, interval: 200 }).toBe(200);
     } finally {
       await limited.stop();
+    }
+  });
+
+  test('a request that names no host is refused', async () => {
+    const { hostname } = new URL(url);
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect(Number(port), hostname, () =>
+        socket.write('POST / HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n'),
+      );
+      socket.once('data', (data) => resolve(data.toString('utf8')));
+    });
+    expect(answer).toMatch(/^HTTP\/1\.[01] 40[03] /);
+    expect(answer).not.toContain('"result"');
+  });
+
+  test('an IPv6 address is one like any other', async () => {
+    const six = await RpcNode.start({ rpc: { host: '::1' } });
+    try {
+      expect(six.url).toMatch(/^http:\/\/\[::1\]:\d+$/);
+      expect((await call(six.url, 'node_status')).error).toBeUndefined();
+    } finally {
+      await six.stop();
     }
   });
 

@@ -236,6 +236,19 @@ describe('waiting', () => {
     await expect.poll(async () => (await fetch(`${node.url}/metrics`)).text(), { timeout: 5000 }).toContain(answered);
   });
 
+  // @mutation packages/node/src/rpc/rpc-server.ts
+  // - for (const ended of this.#answering) ended.abort();
+  // + for (const ended of this.#answering) void ended;
+  test('ends with an answer when the node stops', async () => {
+    const node = await RpcNode.start({ absentWeight: 1000 });
+    const { bytes } = await node.transaction(node.validator, [{ kind: 'account.create', publicKey: newKey().signer.publicKey }]);
+    const tx = Buffer.from(bytes).toString('base64');
+    const waiting = result(node.url, 'tx_submit', { tx, wait: 'committed', timeoutMs: 60_000 });
+    await expect.poll(() => node.backend.status().pending).toBe(1);
+    const [answer] = await Promise.all([waiting, node.stop()]);
+    expect(answer).toMatchObject({ status: 'pending' });
+  });
+
   test('ends with the block that decides, or that is past the time', async () => {
     let status: SubmissionStatus = admitted;
     const finals = new FinalStatuses(() => status);

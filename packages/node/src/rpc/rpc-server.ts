@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import rateLimit from '@fastify/rate-limit';
 import webSocket from '@fastify/websocket';
 import { type Log, RPC_ADDRESSES_MAX, RPC_CONNECTIONS_MAX, RPC_REQUEST_TIMEOUT_MS } from '@nacre/base';
@@ -57,6 +58,9 @@ const HTTP_STATUS: Partial<Record<RpcErrorCode, number>> = {
   TOO_MANY_SOCKETS: 503,
 };
 const RATE_WINDOW_MS = 1000;
+/** How long the answers to those who wait may take when the node stops, in ms, and how often that is looked at. */
+const CLOSE_PATIENCE_MS = 1000;
+const CLOSE_POLL_MS = 5;
 /** How long a browser may remember that an origin is allowed, in seconds. */
 const PREFLIGHT_MAX_AGE = 600;
 
@@ -82,6 +86,8 @@ class RpcServer {
   readonly #dispatcher: Dispatcher;
   readonly #blocks: RecentBlocks;
   readonly #sessions = new Map<WebSocketSession, string>();
+  /** Requests over HTTP being answered; no more than there are connections. */
+  readonly #answering = new Set<AbortController>();
   #access: Access | null = null;
 
   constructor(options: RpcOptions, { backend, metrics, log }: RpcDependencies) {
@@ -126,9 +132,17 @@ class RpcServer {
       close: async () => {
         stopListening();
         for (const session of [...this.#sessions.keys()]) session.end();
+        await this.#endWaits();
         await this.#http.close();
       },
     };
+  }
+
+  /** Whoever waits for a block is told how far it came, rather than cut off. */
+  async #endWaits(): Promise<void> {
+    for (const ended of this.#answering) ended.abort();
+    const giveUpAtMs = performance.now() + CLOSE_PATIENCE_MS;
+    while (this.#answering.size > 0 && performance.now() < giveUpAtMs) await setTimeout(CLOSE_POLL_MS);
   }
 
   async #listen(): Promise<number> {
@@ -216,7 +230,9 @@ class RpcServer {
 
   async #answer(request: FastifyRequest, reply: FastifyReply, ofAddress: RateCheck): Promise<void> {
     const ended = new AbortController();
+    this.#answering.add(ended);
     reply.raw.once('close', () => {
+      this.#answering.delete(ended);
       // Aborting costs an exception with its stack, so not after every answer that was sent.
       if (!reply.raw.writableFinished) ended.abort();
     });
