@@ -1,69 +1,21 @@
-import {
-  type Address,
-  type Clock,
-  type Directory,
-  fail,
-  type Hash,
-  type Log,
-  type Peer,
-  type Random,
-  type Refusal,
-  type Signer,
-  type Store,
-  type StoreOperation,
-  type Timer,
-  type Transport,
-  type Verifier,
-} from '@nacre/base';
-import { CommitCollector, type RoundState, VOTE_CONTEXT, type Vote, voteMessage } from '@nacre/consensus';
-import { type Applied, type Genesis, Ledger, type Transaction, VoteJournal } from '@nacre/ledger';
+import { type Address, fail, type Hash, type Peer, type StoreOperation, type Timer } from '@nacre/base';
+import { CommitCollector, type RoundState, type Vote } from '@nacre/consensus';
+import { type Applied, Ledger, type Transaction, VoteJournal } from '@nacre/ledger';
 import { BlockSync } from './block-sync.ts';
 import { LOCAL_CONFIGURATION, type ReplicaConfiguration } from './configuration.ts';
 import { EarlyMessages } from './early-messages.ts';
 import { type HeightContext, HeightDriver } from './height-driver.ts';
 import { INSTANCE_BYTES, InstanceGuard } from './instance-guard.ts';
+import { takeLateVotes } from './late-votes.ts';
 import { Mempool } from './mempool.ts';
 import { PeerRequests } from './peer-requests.ts';
 import { PeerTable, type PeerView } from './peer-table.ts';
 import { Recovery } from './recovery.ts';
+import type { ReplicaDependencies, ReplicaOptions, ReplicaStatus } from './replica-types.ts';
 import { Serving } from './serving.ts';
 import { type Admission, type SubmissionStatus, TransactionDesk } from './transaction-desk.ts';
 import { TwinWatch } from './twin-watch.ts';
 import { decodeMessage, encodeMessage, type Message } from './wire.ts';
-
-export interface ReplicaOptions {
-  readonly genesis: Genesis;
-  /** Null for a follower, which never votes. */
-  readonly validator: { readonly address: Address; readonly signer: Signer } | null;
-  /** Deviations from {@link LOCAL_CONFIGURATION}. */
-  readonly configuration?: Partial<ReplicaConfiguration>;
-}
-
-export interface ReplicaDependencies {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly store: Store;
-  /** Holds the vote journal; unused by followers. */
-  readonly directory: Directory;
-  readonly transport: Transport;
-  readonly verifier: Verifier;
-  readonly log: Log;
-}
-
-export interface ReplicaStatus {
-  /** Height of the last decided block applied here. */
-  readonly height: number;
-  readonly blockHash: Hash;
-  readonly timeMs: number;
-  readonly round: number;
-  readonly mode: 'consensus' | 'syncing' | 'stopped';
-  /** Whether this process may sign: acknowledged as the only instance of its key, and its journal not in doubt. */
-  readonly voting: boolean;
-  readonly doubt: Refusal | null;
-  readonly pending: number;
-  readonly pendingBytes: number;
-  readonly peers: number;
-}
 
 type Listener = (applied: Applied) => void;
 
@@ -220,7 +172,8 @@ export class Replica {
       timeMs: tip.timeMs,
       round: this.#driver?.round ?? 0,
       mode: this.#mode,
-      voting: this.#driver?.voting ?? false,
+      // Not the driver's word: between two heights there is none.
+      voting: this.#mode === 'consensus' && this.#selfAt(tip.height + 1) !== null,
       doubt: this.#journal?.doubt ?? null,
       pending: this.#mempool.count,
       pendingBytes: this.#mempool.bytes,
@@ -382,7 +335,7 @@ export class Replica {
   #onVotes(view: PeerView, message: Extract<Message, { kind: 'votes' }>, arrivalMs: number): void {
     const current = this.ledger.tip.height + 1;
     const late = message.votes.filter(({ height }) => height < current);
-    if (late.length > 0) this.#spawn(this.#onLateVotes(view, late));
+    if (late.length > 0) this.#spawn(takeLateVotes(view, late, this.#context));
     const driver = this.#driver;
     const now = message.votes.filter(({ height }) => height === driver?.height);
     if (driver !== null && now.length > 0) this.#spawn(driver.onVotes(view, now));
@@ -390,19 +343,6 @@ export class Replica {
       if (height === driver?.height) continue;
       const votes = message.votes.filter((vote) => vote.height === height);
       if (votes.length > 0) this.#early.add(height, { view, message: { kind: 'votes', votes }, arrivalMs });
-    }
-  }
-
-  /** Commits for a block already decided here: credited in a later header, so that a distant validator does not count as absent. */
-  async #onLateVotes(view: PeerView, votes: readonly Vote[]): Promise<void> {
-    const { verifier, transport } = this.#dependencies;
-    for (const vote of votes) {
-      if (!this.#context.commits.wants(vote)) continue;
-      const validator = this.ledger.committeeAt(vote.height).validators[vote.validator];
-      if (validator === undefined) continue;
-      const signed = { publicKey: validator.publicKey, message: voteMessage(this.#context.chain, vote), context: VOTE_CONTEXT };
-      if (await verifier.verify({ ...signed, signature: vote.signature })) this.#context.commits.add(vote);
-      else transport.penalize(view.peer.id, { code: 'VOTE_SIGNATURE', height: vote.height, validator: vote.validator });
     }
   }
 
