@@ -1,4 +1,3 @@
-import { peerIdFromString } from '@libp2p/peer-id';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { type Address, type Clock, fromUtf8, type Hash, type Signer, toHex, utf8, type Verifier } from '@nacre/base';
 import { formatAddress } from '@nacre/crypto';
@@ -9,7 +8,7 @@ import {
   addressRecordMessage,
   MULTIADDR_BYTES_MAX,
 } from './address-record.ts';
-import { readTcpAddress } from './multiaddrs.ts';
+import { isPeerId, readTcpAddress } from './multiaddrs.ts';
 
 interface AddressBookOptions {
   readonly genesisHash: Hash;
@@ -110,12 +109,4 @@ function placeOf(record: AddressRecord): ValidatorPlace | undefined {
     multiaddrs.push(address.multiaddr);
   }
   return { validator: formatAddress(record.address), peerId, multiaddrs };
-}
-
-function isPeerId(text: string): boolean {
-  try {
-    return peerIdFromString(text).toString() === text;
-  } catch {
-    return false;
-  }
 }

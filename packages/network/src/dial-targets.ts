@@ -1,6 +1,6 @@
 import type { Connection } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
-import type { AddressBook } from './address-book.ts';
+import type { AddressBook, ValidatorPlace } from './address-book.ts';
 import type { DialTarget } from './dialer.ts';
 import type { LinkTable } from './link-table.ts';
 import type { TcpAddress } from './multiaddrs.ts';
@@ -31,8 +31,8 @@ interface Bootstrap {
 export class DialTargets {
   readonly #options: DialTargetsOptions;
   readonly #bootstrap: readonly Bootstrap[];
-  /** Moves through the validators that a follower may choose from, so that those which are down do not hide the others. */
-  #turn = 0;
+  /** How often in a row validators could not be reached, by address: a follower that may choose prefers the others. */
+  readonly #failures = new Map<string, number>();
 
   constructor(options: DialTargetsOptions) {
     this.#options = options;
@@ -58,10 +58,18 @@ export class DialTargets {
     return [...targets.values()];
   }
 
-  /** Everything that is or may become a target. */
-  keys(): ReadonlySet<string> {
-    const places = this.#options.book.places().map(({ validator }) => validator);
-    return new Set([...this.#bootstrap.map(({ address }) => address.multiaddr.toString()), ...places]);
+  /** Everything that is or may become a target; what is remembered of others is forgotten. */
+  retained(): ReadonlySet<string> {
+    const keys = new Set(this.#options.book.places().map(({ validator }) => validator));
+    for (const validator of this.#failures.keys()) if (!keys.has(validator)) this.#failures.delete(validator);
+    for (const { address } of this.#bootstrap) keys.add(address.multiaddr.toString());
+    return keys;
+  }
+
+  /** How a dial went. */
+  dialled({ key }: PeerTarget, admitted: boolean): void {
+    if (admitted) this.#failures.delete(key);
+    else this.#failures.set(key, (this.#failures.get(key) ?? 0) + 1);
   }
 
   /** Remembers who answers at an address that names nobody, so that it counts as connected from now on. */
@@ -71,14 +79,14 @@ export class DialTargets {
   }
 
   /** A committee's member wants all the others; anyone else a few, so that no single one cuts it off. */
-  #validatorsMissing() {
+  #validatorsMissing(): ValidatorPlace[] {
     const { book, links, shut, isValidator, followedValidators } = this.#options;
     const places = book.places().filter(({ validator }) => !shut(validator));
     const missing = places.filter(({ validator }) => links.ofValidator(validator) === undefined);
     if (isValidator()) return missing;
     const lacking = Math.max(0, followedValidators - (places.length - missing.length));
-    this.#turn = (this.#turn + 1) % Math.max(1, missing.length);
-    return [...missing.slice(this.#turn), ...missing.slice(0, this.#turn)].slice(0, lacking);
+    const failures = ({ validator }: ValidatorPlace): number => this.#failures.get(validator) ?? 0;
+    return missing.sort((a, b) => failures(a) - failures(b)).slice(0, lacking);
   }
 }
 

@@ -1,3 +1,4 @@
+import { peerIdFromString } from '@libp2p/peer-id';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { NetworkError } from './network-error.ts';
 
@@ -17,7 +18,7 @@ export function readTcpAddress(input: string | Uint8Array): TcpAddress | undefin
     const [host, port, peer, ...rest] = parsed.getComponents();
     if (host === undefined || !HOST_PROTOCOLS.has(host.name) || port?.name !== 'tcp' || rest.length > 0) return undefined;
     if (peer === undefined) return { multiaddr: parsed, peerId: null };
-    if (peer.name !== 'p2p' || peer.value === undefined) return undefined;
+    if (peer.name !== 'p2p' || peer.value === undefined || !isPeerId(peer.value)) return undefined;
     return { multiaddr: parsed.decapsulate(`/p2p/${peer.value}`), peerId: peer.value };
   } catch {
     return undefined;
@@ -32,4 +33,13 @@ export function requireTcpAddress(text: string): TcpAddress {
     fields: { multiaddr: text },
     hint: 'Write it like /ip4/192.0.2.1/tcp/9640 or /dns4/node.example/tcp/9640, with /p2p/ID behind it where the peer id is known.',
   });
+}
+
+/** Whether a text is a peer id in the one form that libp2p prints. */
+export function isPeerId(text: string): boolean {
+  try {
+    return peerIdFromString(text).toString() === text;
+  } catch {
+    return false;
+  }
 }

@@ -1,5 +1,5 @@
-import { peerIdFromString } from '@libp2p/peer-id';
 import { parseAddress } from '@nacre/crypto';
+import { isPeerId } from './multiaddrs.ts';
 import { NetworkError } from './network-error.ts';
 
 /** Peers blocked at a time. Beyond: `BLOCKED_TOO_MANY`. A committee, its followers, and as many again. */
@@ -61,12 +61,4 @@ function requireName(peer: string): void {
     fields: { peer },
     hint: 'Peer ids start with 12D3Koo and addresses with nacre1; `nacre peers list` shows both.',
   });
-}
-
-function isPeerId(text: string): boolean {
-  try {
-    return peerIdFromString(text).toString() === text;
-  } catch {
-    return false;
-  }
 }

@@ -105,7 +105,7 @@ export class Reach {
 
   /** Forgets whoever left the committee. */
   tidy(): void {
-    this.#dialer.retain(this.#targets.keys());
+    this.#dialer.retain(this.#targets.retained());
   }
 
   /** Answers a peer that asks for addresses. */
@@ -114,19 +114,20 @@ export class Reach {
   }
 
   async #dial(target: PeerTarget): Promise<boolean> {
-    const { connect, admitted, counters, log } = this.#options;
+    const { counters, log } = this.#options;
     counters.count.dials++;
-    let connection: Connection;
-    try {
-      connection = await connect(target.multiaddrs);
-    } catch (error) {
-      counters.count.dialFailures++;
+    const admitted = await this.#tryToConnect(target).catch((error: unknown) => {
       log.debug({ target: target.key, error: error instanceof Error ? error.message : String(error) }, 'dial failed');
       return false;
-    }
+    });
+    if (!admitted) counters.count.dialFailures++;
+    this.#targets.dialled(target, admitted);
+    return admitted;
+  }
+
+  async #tryToConnect(target: PeerTarget): Promise<boolean> {
+    const connection = await this.#options.connect(target.multiaddrs);
     this.#targets.reached(target, connection);
-    const letIn = await admitted(connection);
-    if (!letIn) counters.count.dialFailures++;
-    return letIn;
+    return this.#options.admitted(connection);
   }
 }

@@ -1,5 +1,5 @@
 import { utf8 } from '@nacre/base';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { encodeAdmission } from '../src/admission-messages.ts';
 import { FrameStream } from '../src/frame-stream.ts';
 import {
@@ -15,6 +15,8 @@ import {
   until,
 } from './support/nodes.ts';
 import { RawPeer } from './support/raw-peer.ts';
+
+vi.setConfig({ testTimeout: 12_000 });
 
 let network: TestNetwork;
 const peers: RawPeer[] = [];
@@ -102,19 +104,24 @@ test('a validator proves itself to an honest node', async () => {
   await connection.close();
 });
 
+const FOREIGN_BINDINGS = [
+  ['another exporter', random.bytes(32)],
+  ['no exporter', new Uint8Array(0)],
+] as const;
+
 // @mutation packages/network/src/admission.ts
 // -     verifierNonce: own.nonce,
 // -     binding: connection.binding,
 // +     verifierNonce: own.nonce,
 // +     binding: new Uint8Array(0),
-test('who sits in the middle cannot pass a proof on: the exporters of its two connections differ', async () => {
+test.each(FOREIGN_BINDINGS)('who sits in the middle cannot pass a proof on: one over %s is refused', async (_, binding) => {
   const validator = makeValidator();
   const node = await lone();
   network.committee.add(validator);
   const peer = await rawPeer();
   const connection = await peer.dial(node);
   const options = peer.admissionOptions(network.committee, validator);
-  expect(await peer.negotiate(connection, options, random.bytes(32))).toMatchObject({ ok: false, error: { code: 'BAD_PROOF' } });
+  expect(await peer.negotiate(connection, options, binding)).toMatchObject({ ok: false, error: { code: 'BAD_PROOF' } });
   expect(refusals(node).BAD_PROOF).toBe(1);
 });
 
@@ -171,20 +178,14 @@ test('followers beyond their number are refused until one leaves; validators are
 // @mutation packages/network/src/admission-desk.ts
 // -       timer: clock.schedule(limits.admissionTimeoutMs, () => this.#refuse(pending, { code: 'TIMEOUT' })),
 // +       timer: clock.schedule(1e6, () => this.#refuse(pending, { code: 'TIMEOUT' })),
-test.each([
-  ['says nothing', async () => undefined],
-  ['is let in and opens no lane', (peer: RawPeer, connection) => peer.negotiate(connection, peer.admissionOptions(network.committee))],
-] as readonly [string, (peer: RawPeer, connection: Awaited<ReturnType<RawPeer['dial']>>) => Promise<unknown>][])(
-  'a connection that %s is closed in time',
-  async (_, act) => {
-    const node = await lone({ limits: { admissionTimeoutMs: 500 } });
-    const peer = await rawPeer();
-    const connection = await peer.dial(node);
-    await act(peer, connection);
-    await until(() => connection.status !== 'open');
-    await until(() => refusals(node).TIMEOUT === 1);
-  },
-);
+test.each(['says nothing', 'is let in and opens no lane'])('a connection that %s is closed in time', async (behaviour) => {
+  const node = await lone({ limits: { admissionTimeoutMs: 500 } });
+  const peer = await rawPeer();
+  const connection = await peer.dial(node);
+  if (behaviour !== 'says nothing') await peer.negotiate(connection, peer.admissionOptions(network.committee));
+  await until(() => connection.status !== 'open');
+  await until(() => refusals(node).TIMEOUT === 1);
+});
 
 test('a dialogue that stops in the middle ends in time', async () => {
   const node = await lone({ limits: { admissionTimeoutMs: 500 } });
@@ -203,9 +204,10 @@ test('a dialogue that stops in the middle ends in time', async () => {
 test('connections without admission are bounded in number', async () => {
   const node = await lone({ limits: { unadmittedMax: 2 } });
   const many = await Promise.all([rawPeer(), rawPeer(), rawPeer()]);
-  const dials = await Promise.allSettled(many.map((peer) => peer.dial(node)));
+  // One after the other: libp2p bounds the handshakes under way on its own.
+  for (const peer of many) await peer.dial(node).catch(() => undefined);
   await until(() => refusals(node).TOO_MANY === 1);
-  await until(() => dials.filter((dial) => dial.status === 'fulfilled' && dial.value.status === 'open').length === 2);
+  expect(refusals(node)).toEqual({ TOO_MANY: 1 });
 });
 
 test('another protocol is served to nobody before admission', async () => {

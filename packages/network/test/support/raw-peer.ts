@@ -1,5 +1,5 @@
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
-import type { Connection, ConnectionEncrypter, Libp2p, Stream } from '@libp2p/interface';
+import type { Connection, Libp2p, Stream } from '@libp2p/interface';
 import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
@@ -21,17 +21,14 @@ export class RawPeer {
     this.#securities = securities;
   }
 
-  /** @param encrypter in place of TLS with the default group */
-  static async create(
-    options: { readonly seed?: Uint8Array; readonly encrypter?: () => ConnectionEncrypter; readonly groups?: string } = {},
-  ): Promise<RawPeer> {
+  static async create(options: { readonly seed?: Uint8Array } = {}): Promise<RawPeer> {
     const privateKey = await generateKeyPairFromSeed('Ed25519', options.seed ?? random.bytes(32));
     const securities = new LinkSecurities();
-    const tls = await PinnedTls.create(options.groups ?? 'X25519MLKEM768', privateKey, securities);
+    const tls = await PinnedTls.create('X25519MLKEM768', privateKey, securities);
     const host = await createLibp2p({
       privateKey,
       transports: [tcp()],
-      connectionEncrypters: [options.encrypter ?? (() => tls)],
+      connectionEncrypters: [() => tls],
       streamMuxers: [yamux()],
       connectionMonitor: { enabled: false },
     });
