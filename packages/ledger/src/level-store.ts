@@ -15,7 +15,7 @@ import {
   toHex,
   utf8,
 } from '@nacre/base';
-import { type BatchOperation, ClassicLevel } from 'classic-level';
+import { type ChainedBatch, ClassicLevel } from 'classic-level';
 import { StoreError } from './store-error.ts';
 
 export interface LevelStoreOptions {
@@ -32,6 +32,7 @@ const LOST_TABLE = /\.(ldb|sst): (Invalid argument|No such file or directory)$/;
 const REFETCH_HINT = 'Move the store away and start again: the node fetches the chain from its peers. Keep the key and the vote journal.';
 
 type Database = ClassicLevel<Uint8Array, Uint8Array>;
+type Batch = ChainedBatch<Database, Uint8Array, Uint8Array>;
 
 /**
  * LevelDB as the store of a node.
@@ -106,14 +107,13 @@ export class LevelStore implements Store {
   /** @throws {StoreError} `STORE_FAILED`, `STORE_CLOSED` */
   async write(operations: readonly StoreOperation[], { sync }: { readonly sync: boolean }): Promise<void> {
     if (this.#failure !== null) throw this.#failure;
-    const batch = batchOperations(operations);
-    if (batch.length === 0) {
-      if (!sync) return;
-      // LevelDB skips an empty batch and with it the sync of what was written before.
-      batch.push(...batchOperations([{ type: 'put', key: FORMAT_KEY, value: this.#format }]));
-    }
+    if (operations.length === 0 && !sync) return;
     try {
-      await this.#database.batch(batch, { sync });
+      const batch = this.#database.batch();
+      addOperations(batch, operations);
+      // LevelDB skips an empty batch and with it the sync of what was written before.
+      if (operations.length === 0) addOperations(batch, [{ type: 'put', key: FORMAT_KEY, value: this.#format }]);
+      await batch.write({ sync });
     } catch (error) {
       const failure = storeError(error, this.#path);
       if (failure.code !== 'STORE_CLOSED') this.#failure = failure;
@@ -165,24 +165,29 @@ function checksumOf(key: Uint8Array, value: Uint8Array): number {
   return crc32(value, crc32(key));
 }
 
-/** With the checksums behind the values, all in one array: an array for each would cost V8 more than filling it. */
-function batchOperations(operations: readonly StoreOperation[]): BatchOperation<Database, Uint8Array, Uint8Array>[] {
+/**
+ * Adds operations one by one, which spares LevelDB's binding to copy each of them as an object, with the checksums behind the values, all in
+ * one array: an array for each would cost V8 more than filling it.
+ */
+function addOperations(batch: Batch, operations: readonly StoreOperation[]): void {
   let length = 0;
   for (const operation of operations) if (operation.type === 'put') length += operation.value.length + CHECKSUM_BYTES;
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
   let start = 0;
-  return operations.map((operation) => {
+  for (const operation of operations) {
     const { key } = operation;
-    if (operation.type === 'delete') return { type: 'del', key };
+    if (operation.type === 'delete') {
+      batch.del(key);
+      continue;
+    }
     const { value } = operation;
-    const end = start + value.length;
     bytes.set(value, start);
-    view.setUint32(end, checksumOf(key, value));
-    const stored = new Uint8Array(bytes.buffer, start, value.length + CHECKSUM_BYTES);
-    start = end + CHECKSUM_BYTES;
-    return { type: 'put', key, value: stored };
-  });
+    view.setUint32(start + value.length, checksumOf(key, value));
+    const end = start + value.length + CHECKSUM_BYTES;
+    batch.put(key, new Uint8Array(bytes.buffer, start, end - start));
+    start = end;
+  }
 }
 
 /** LevelDB's binding returns Buffers, whose `slice` shares memory where that of any other store's values copies. */

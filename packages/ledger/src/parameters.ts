@@ -24,8 +24,8 @@ export const PARAMETER_RULES = {
   /** Rules that this network follows. A program that does not know them refuses the genesis. */
   protocolVersion: { unit: 'version', default: 1, min: 1, max: 1 },
 
-  /** Bytes of all transactions of one block. Higher: longer rounds on slow links; the compact proposal is bounded by the counts below. */
-  blockBytesMax: { unit: 'bytes', default: 2 * MIB, min: 64 * KIB, max: 64 * MIB },
+  /** Bytes of all transactions of one block. Higher: longer rounds on slow links. A peer hands out a whole block in one answer. */
+  blockBytesMax: { unit: 'bytes', default: 2 * MIB, min: 64 * KIB, max: 8 * MIB },
   /** Transactions of one block, and so body hashes of a compact proposal, which must fit one frame. */
   blockTransactionsMax: { unit: 'count', default: 10_000, min: 1, max: 32_768 },
   /** Late commits that one block may credit, each with its signature. Lower: a far validator may look absent. */
