@@ -4,45 +4,44 @@
  */
 import { concatBytes, HASH_BYTES, type Hash, type StoreOperation, type StoreRange, uint64Bytes, utf8 } from '@nacre/base';
 
+/** Made once: a block of a thousand keyed records makes four thousand keys. */
+const prefix = (byte: number): Uint8Array => Uint8Array.of(byte);
+
 const PREFIX = {
   /** The tip: see `tip.ts`. */
-  tip: 0x01,
+  tip: prefix(0x01),
   /** Block hash -> compact block, decided or not. */
-  block: 0x02,
+  block: prefix(0x02),
   /** Height, block hash -> empty: blocks saved before they were decided. */
-  candidate: 0x03,
+  candidate: prefix(0x03),
   /** Height -> hash of the decided block. */
-  height: 0x04,
+  height: prefix(0x04),
   /** Body hash -> transaction. */
-  body: 0x05,
+  body: prefix(0x05),
   /** Transaction id -> where it was included and how it ended. */
-  status: 0x06,
+  status: prefix(0x06),
   /** State key -> value; latest-record entries have none, they follow from `recordKey` and the log. */
-  stateValue: 0x07,
+  stateValue: prefix(0x07),
   /** Page id -> page of the state tree. */
-  statePage: 0x08,
+  statePage: prefix(0x08),
   /** Level, index -> tile of the tree over header hashes. */
-  historyTile: 0x09,
+  historyTile: prefix(0x09),
   /** Service, level, index -> tile of the service's record log. */
-  logTile: 0x0a,
+  logTile: prefix(0x0a),
   /** Service, index of its first record -> where a run of records stands. */
-  recordRange: 0x0b,
+  recordRange: prefix(0x0b),
   /** State key of (service, key), record index -> empty. */
-  recordKey: 0x0c,
+  recordKey: prefix(0x0c),
 
   /** Transaction id -> body hash and standing: what waits in the replica's mempool. */
-  pending: 0x20,
+  pending: prefix(0x20),
   /** Transaction id -> when it was seen to have expired. Local: other nodes may never have heard of it. */
-  expired: 0x21,
+  expired: prefix(0x21),
   /** Service, request id -> which transaction this node made of it. Local: request ids are scoped to a node. */
-  request: 0x22,
+  request: prefix(0x22),
   /** Time, service, request id -> empty: the order in which requests are forgotten. */
-  requestTime: 0x23,
+  requestTime: prefix(0x23),
 } as const;
-
-function key(prefix: number, ...parts: Uint8Array[]): Uint8Array {
-  return concatBytes(Uint8Array.of(prefix), ...parts);
-}
 
 /** All keys that begin with `prefix`. */
 function rangeOf(prefix: Uint8Array): Pick<StoreRange, 'gte' | 'lt'> {
@@ -64,30 +63,31 @@ export function numberAtEnd(storeKey: Uint8Array): number {
   return Number(new DataView(storeKey.buffer, storeKey.byteOffset, storeKey.length).getBigUint64(storeKey.length - 8));
 }
 
-export const tipKey = (): Uint8Array => key(PREFIX.tip);
-export const blockKey = (hash: Hash): Uint8Array => key(PREFIX.block, hash);
-export const heightKey = (height: number): Uint8Array => key(PREFIX.height, uint64Bytes(height));
-export const candidateKey = (height: number, hash: Hash): Uint8Array => key(PREFIX.candidate, uint64Bytes(height), hash);
+export const tipKey = (): Uint8Array => concatBytes(PREFIX.tip);
+export const blockKey = (hash: Hash): Uint8Array => concatBytes(PREFIX.block, hash);
+export const heightKey = (height: number): Uint8Array => concatBytes(PREFIX.height, uint64Bytes(height));
+export const candidateKey = (height: number, hash: Hash): Uint8Array => concatBytes(PREFIX.candidate, uint64Bytes(height), hash);
 /** Candidates of heights up to `height`. */
 export const candidatesUpTo = (height: number): Pick<StoreRange, 'gte' | 'lt'> => ({
-  gte: key(PREFIX.candidate),
-  lt: key(PREFIX.candidate, uint64Bytes(height + 1)),
+  gte: concatBytes(PREFIX.candidate),
+  lt: concatBytes(PREFIX.candidate, uint64Bytes(height + 1)),
 });
 export const candidateHeight = (candidate: Uint8Array): number =>
   Number(new DataView(candidate.buffer, candidate.byteOffset + 1, 8).getBigUint64(0));
 export const candidateHash = (candidate: Uint8Array): Hash => candidate.subarray(candidate.length - HASH_BYTES);
-export const statusKey = (txId: Hash): Uint8Array => key(PREFIX.status, txId);
-export const stateValueKey = (stateKey: Hash): Uint8Array => key(PREFIX.stateValue, stateKey);
-export const statePageKey = (page: Uint8Array): Uint8Array => key(PREFIX.statePage, page);
+export const statusKey = (txId: Hash): Uint8Array => concatBytes(PREFIX.status, txId);
+export const stateValueKey = (stateKey: Hash): Uint8Array => concatBytes(PREFIX.stateValue, stateKey);
+export const statePageKey = (page: Uint8Array): Uint8Array => concatBytes(PREFIX.statePage, page);
 export const historyTileKey = (level: number, index: number): Uint8Array =>
-  key(PREFIX.historyTile, Uint8Array.of(level), uint64Bytes(index));
+  concatBytes(PREFIX.historyTile, Uint8Array.of(level), uint64Bytes(index));
 export const logTileKey = (service: string, level: number, index: number): Uint8Array =>
-  key(PREFIX.logTile, named(service), Uint8Array.of(level), uint64Bytes(index));
-export const recordRangeKey = (service: string, first: number): Uint8Array => key(PREFIX.recordRange, named(service), uint64Bytes(first));
-export const recordKeyKey = (stateKey: Hash, index: number): Uint8Array => key(PREFIX.recordKey, stateKey, uint64Bytes(index));
+  concatBytes(PREFIX.logTile, named(service), Uint8Array.of(level), uint64Bytes(index));
+export const recordRangeKey = (service: string, first: number): Uint8Array =>
+  concatBytes(PREFIX.recordRange, named(service), uint64Bytes(first));
+export const recordKeyKey = (stateKey: Hash, index: number): Uint8Array => concatBytes(PREFIX.recordKey, stateKey, uint64Bytes(index));
 
 /** Bodies are stored once, whether they wait, stand in a candidate or in a decided block. */
-export const bodyKey = (bodyHash: Hash): Uint8Array => key(PREFIX.body, bodyHash);
+export const bodyKey = (bodyHash: Hash): Uint8Array => concatBytes(PREFIX.body, bodyHash);
 export const bodyOperation = (transaction: { readonly bodyHash: Hash; readonly bytes: Uint8Array }): StoreOperation => ({
   type: 'put',
   key: bodyKey(transaction.bodyHash),
@@ -95,18 +95,18 @@ export const bodyOperation = (transaction: { readonly bodyHash: Hash; readonly b
 });
 
 /** Reserved for the mempool. */
-export const pendingKey = (txId: Hash): Uint8Array => key(PREFIX.pending, txId);
-export const pendingRange = (): Pick<StoreRange, 'gte' | 'lt'> => rangeOf(key(PREFIX.pending));
-export const expiredKey = (txId: Hash): Uint8Array => key(PREFIX.expired, txId);
+export const pendingKey = (txId: Hash): Uint8Array => concatBytes(PREFIX.pending, txId);
+export const pendingRange = (): Pick<StoreRange, 'gte' | 'lt'> => rangeOf(concatBytes(PREFIX.pending));
+export const expiredKey = (txId: Hash): Uint8Array => concatBytes(PREFIX.expired, txId);
 
 /** Reserved for the node's own submissions. A request's name is a service and an id that the client chose for it. */
 export const requestName = (service: string, requestId: string): Uint8Array => concatBytes(named(service), utf8(requestId));
-export const requestKey = (name: Uint8Array): Uint8Array => key(PREFIX.request, name);
-export const requestTimeKey = (timeMs: number, name: Uint8Array): Uint8Array => key(PREFIX.requestTime, uint64Bytes(timeMs), name);
+export const requestKey = (name: Uint8Array): Uint8Array => concatBytes(PREFIX.request, name);
+export const requestTimeKey = (timeMs: number, name: Uint8Array): Uint8Array => concatBytes(PREFIX.requestTime, uint64Bytes(timeMs), name);
 /** The name that ends a key made by `requestTimeKey`. */
 export const requestNameOf = (timeKey: Uint8Array): Uint8Array => timeKey.subarray(1 + 8);
 /** Requests from before `timeMs`, oldest first. */
 export const requestsBefore = (timeMs: number): Pick<StoreRange, 'gte' | 'lt'> => ({
-  gte: key(PREFIX.requestTime),
-  lt: key(PREFIX.requestTime, uint64Bytes(timeMs)),
+  gte: concatBytes(PREFIX.requestTime),
+  lt: concatBytes(PREFIX.requestTime, uint64Bytes(timeMs)),
 });
