@@ -205,7 +205,7 @@ export class Libp2pTransport implements Transport {
     this.#handlers = null;
     this.#membership?.cancel();
     this.#reach.stop();
-    for (const link of [...this.#links.all()]) this.#neighbours.drop(link, 'STOPPED');
+    await this.#neighbours.stop();
     await this.#running().stop();
   }
 

@@ -57,6 +57,8 @@ interface NeighboursOptions {
 /** The admitted peers: their lanes, their offences, and how they come and go. */
 export class Neighbours {
   readonly #options: NeighboursOptions;
+  /** Connections that are being closed in order. */
+  readonly #ending = new Set<Promise<void>>();
   #epoch = 0;
 
   constructor(options: NeighboursOptions) {
@@ -130,8 +132,19 @@ export class Neighbours {
     log.info({ peer: link.peer.id, validator: link.validator, reason }, 'peer disconnected');
     // Whoever does not read does not read a farewell either.
     if (reason === 'SILENT' || reason === 'SLOW_READER') link.connection.abort(new Error(reason));
-    else void endConnection(link.connection);
+    else {
+      const ending = endConnection(link.connection).then(() => {
+        this.#ending.delete(ending);
+      });
+      this.#ending.add(ending);
+    }
     disconnected(link);
+  }
+
+  /** Lets everyone go; resolves when the connections are closed. */
+  async stop(): Promise<void> {
+    for (const link of [...this.#options.links.all()]) this.drop(link, 'STOPPED');
+    await Promise.all(this.#ending);
   }
 
   penalize(link: PeerLink, offence: Refusal): void {
