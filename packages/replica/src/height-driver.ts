@@ -44,7 +44,7 @@ import { restoreOwnMessages } from './restore.ts';
 import { encodeMessage, type Message } from './wire.ts';
 
 /** Signature checks of one peer's votes under way at once. Beyond: its further votes are dropped; repair brings them again. */
-const VERIFYING_PER_PEER_MAX = 256;
+export const VERIFYING_PER_PEER_MAX = 256;
 /** Different proposals of one round that are looked at: two already prove the offence. A quorum's block is fetched by its hash. */
 const PROPOSALS_PER_ROUND_MAX = 2;
 

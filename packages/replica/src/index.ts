@@ -1,10 +1,5 @@
 export { LOCAL_CONFIGURATION, type ReplicaConfiguration } from './configuration.ts';
-export {
-  prepareValidatorHome,
-  Replica,
-  type ReplicaDependencies,
-  type ReplicaOptions,
-  type ReplicaStatus,
-} from './replica.ts';
+export { prepareValidatorHome, Replica } from './replica.ts';
+export type { ReplicaDependencies, ReplicaOptions, ReplicaStatus } from './replica-types.ts';
 export type { Admission, SubmissionStatus } from './transaction-desk.ts';
 export * from './wire.ts';

@@ -2,10 +2,16 @@ import type { Hash, Verifier } from '@nacre/base';
 import { type Certificate, type ChainContext, verifyCertificate } from '@nacre/consensus';
 import type { Header, Ledger } from '@nacre/ledger';
 import type { Mempool } from './mempool.ts';
-import { ANSWER_BYTES_MAX, type BlocksAnswer, type BodiesAnswer, decodeRequest, encodeAnswer, type HeadersAnswer } from './wire.ts';
+import {
+  ANSWER_BYTES_MAX,
+  ANSWER_ITEM_OVERHEAD_BYTES,
+  type BlocksAnswer,
+  type BodiesAnswer,
+  decodeRequest,
+  encodeAnswer,
+  type HeadersAnswer,
+} from './wire.ts';
 
-/** Left free in an answer for offsets and compact blocks, in bytes per item. */
-const ITEM_OVERHEAD_BYTES = 64;
 /** Verdicts over kept certificates that are remembered, one boolean each. Beyond: forgotten and verified anew. */
 const VERDICTS_MAX = 4096;
 
@@ -49,7 +55,7 @@ export class Serving {
     for (const hash of hashes) {
       const body = mempool.withBody(hash)?.bytes ?? ledger.body(hash);
       if (body === undefined) continue;
-      bytes += body.length + ITEM_OVERHEAD_BYTES;
+      bytes += body.length + ANSWER_ITEM_OVERHEAD_BYTES;
       if (bytes > ANSWER_BYTES_MAX) break;
       found.push(body);
     }
@@ -96,11 +102,11 @@ export class Serving {
       const block = ledger.blockAt(height);
       if (block === undefined) break;
       const bodies: Uint8Array[] = [];
-      bytes += block.bytes.length + ITEM_OVERHEAD_BYTES;
+      bytes += block.bytes.length + ANSWER_ITEM_OVERHEAD_BYTES;
       for (const hash of block.bodyHashes) {
         const body = ledger.body(hash);
         if (body === undefined) return { blocks: found };
-        bytes += body.length + ITEM_OVERHEAD_BYTES;
+        bytes += body.length + ANSWER_ITEM_OVERHEAD_BYTES;
         bodies.push(body);
       }
       if (bytes > ANSWER_BYTES_MAX) break;

@@ -23,7 +23,7 @@ import {
   voteFromWire,
   voteToWire,
 } from '@nacre/consensus';
-import { BLOCK_BYTES_MAX, decodeHeader, encodeHeader, HEADER_BYTES_MAX, type Header } from '@nacre/ledger';
+import { BLOCK_BYTES_MAX, decodeHeader, encodeHeader, HEADER_BYTES_MAX, type Header, PARAMETER_RULES } from '@nacre/ledger';
 import { INSTANCE_BYTES } from './instance-guard.ts';
 
 /** First byte of every frame. Another one is refused: versions meet at the handshake, not here. */
@@ -38,8 +38,11 @@ export const BODIES_PER_REQUEST_MAX = 1024;
 export const HEADERS_PER_REQUEST_MAX = 512;
 /** Blocks asked for at once. */
 export const BLOCKS_PER_REQUEST_MAX = 64;
+/** Counted for each item of an answer besides its bytes: more than SSZ's offsets take. */
+export const ANSWER_ITEM_OVERHEAD_BYTES = 64;
 /** Bytes of an answer. The server stops before it; one block with its bodies always fits by the genesis' limits. */
-export const ANSWER_BYTES_MAX = FRAME_BYTES_MAX;
+export const ANSWER_BYTES_MAX =
+  PARAMETER_RULES.blockBytesMax.max + BLOCK_BYTES_MAX + PARAMETER_RULES.blockTransactionsMax.max * ANSWER_ITEM_OVERHEAD_BYTES;
 
 /** What replicas tell one another unasked. Compact blocks stay encoded here: whoever takes one decodes it, and most frames repeat one that is known. */
 export type Message =
@@ -103,7 +106,8 @@ function codecOf<Wire, Value>(
   toWire: (value: Value) => Wire,
   fromWire: (wire: Wire) => Value,
 ): Codec<Value> {
-  return convertedCodec(type, { name, bytesMax: FRAME_BYTES_MAX, toWire, fromWire });
+  // What is decoded has passed the bound of its frame, which is the lower one.
+  return convertedCodec(type, { name, bytesMax: ANSWER_BYTES_MAX, toWire, fromWire });
 }
 
 type MessageOf<Kind extends Message['kind']> = Extract<Message, { kind: Kind }>;
@@ -247,9 +251,13 @@ function frame(kind: number, payload: Uint8Array): Uint8Array {
   return concatBytes(Uint8Array.of(WIRE_VERSION, kind), payload);
 }
 
-function unframe<Kind extends string>(bytes: Uint8Array, kinds: readonly Kind[]): Result<{ kind: Kind; payload: Uint8Array }> {
+function unframe<Kind extends string>(
+  bytes: Uint8Array,
+  kinds: readonly Kind[],
+  bytesMax = FRAME_BYTES_MAX,
+): Result<{ kind: Kind; payload: Uint8Array }> {
   const [version, kindByte] = bytes;
-  if (bytes.length > FRAME_BYTES_MAX) return fail({ code: 'FRAME_TOO_LARGE', bytes: bytes.length, bytesMax: FRAME_BYTES_MAX });
+  if (bytes.length > bytesMax) return fail({ code: 'FRAME_TOO_LARGE', bytes: bytes.length, bytesMax });
   if (version !== WIRE_VERSION) return fail({ code: 'FRAME_VERSION', version: version ?? null });
   const kind = kinds[kindByte ?? kinds.length];
   if (kind === undefined) return fail({ code: 'FRAME_KIND', kind: kindByte ?? null });
@@ -292,7 +300,7 @@ export function encodeAnswer<Kind extends Request['kind']>(kind: Kind, answer: A
 
 /** @returns codes as for messages, and `FRAME_KIND` for the answer to another question; never throws */
 export function decodeAnswer<Kind extends Request['kind']>(kind: Kind, bytes: Uint8Array): Result<Answer<Kind>> {
-  const unframed = unframe(bytes, REQUEST_KINDS);
+  const unframed = unframe(bytes, REQUEST_KINDS, ANSWER_BYTES_MAX);
   if (!unframed.ok) return unframed;
   if (unframed.value.kind !== kind) return fail({ code: 'FRAME_KIND', kind: bytes[1] ?? null });
   return (ANSWER_CODECS[kind] as Codec<Answer<Kind>>).decode(unframed.value.payload);

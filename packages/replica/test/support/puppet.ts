@@ -1,6 +1,6 @@
 import type { Peer, Transport } from '@nacre/base';
 import type { Vote } from '@nacre/consensus';
-import { decodeMessage, decodeRequest, encodeMessage, type Message, type Request } from '@nacre/replica';
+import { ANSWER_BYTES_MAX, decodeMessage, decodeRequest, encodeMessage, type Message, type Request } from '@nacre/replica';
 import type { TestHub } from './test-hub.ts';
 import type { TestKey } from './test-keys.ts';
 
@@ -51,7 +51,7 @@ export class Puppet {
 
   ask(frame: Uint8Array) {
     const peer = this.#transport.peers()[0] as Peer;
-    return this.#transport.request(peer.id, frame, { timeoutMs: 1_000, answerBytesMax: 2 ** 23 });
+    return this.#transport.request(peer.id, frame, { timeoutMs: 1_000, answerBytesMax: ANSWER_BYTES_MAX });
   }
 
   heard<Kind extends Message['kind']>(kind: Kind): MessageOf<Kind>[] {

@@ -1,0 +1,37 @@
+import type { Address, Clock, Directory, Hash, Log, Random, Refusal, Signer, Store, Transport, Verifier } from '@nacre/base';
+import type { Genesis } from '@nacre/ledger';
+import type { ReplicaConfiguration } from './configuration.ts';
+
+export interface ReplicaOptions {
+  readonly genesis: Genesis;
+  /** Null for a follower, which never votes. */
+  readonly validator: { readonly address: Address; readonly signer: Signer } | null;
+  /** Deviations from {@link LOCAL_CONFIGURATION}. */
+  readonly configuration?: Partial<ReplicaConfiguration>;
+}
+
+export interface ReplicaDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: Store;
+  /** Holds the vote journal; unused by followers. */
+  readonly directory: Directory;
+  readonly transport: Transport;
+  readonly verifier: Verifier;
+  readonly log: Log;
+}
+
+export interface ReplicaStatus {
+  /** Height of the last decided block applied here. */
+  readonly height: number;
+  readonly blockHash: Hash;
+  readonly timeMs: number;
+  readonly round: number;
+  readonly mode: 'consensus' | 'syncing' | 'stopped';
+  /** Whether this process may sign: acknowledged as the only instance of its key, and its journal not in doubt. */
+  readonly voting: boolean;
+  readonly doubt: Refusal | null;
+  readonly pending: number;
+  readonly pendingBytes: number;
+  readonly peers: number;
+}
