@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Address, assert, type Signer, type Store } from '@nacre/base';
 import { addressOf, SEED_BYTES, type SignatureScheme } from '@nacre/crypto';
@@ -99,7 +99,7 @@ async function claimDirectory(directory: string): Promise<void> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     return readdir(directory);
   });
-  if (entries.length === 0) return;
+  if (entries.length === 0) return chmod(directory, 0o700);
   throw new NodeError('HOME_EXISTS', `${directory} is not empty`, {
     fields: { directory },
     hint: 'Nothing of it was touched. Give another directory, or start the node that lives there.',

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { join, resolve } from 'node:path';
 import { COMMITTEE_SIZE_MAX } from '@nacre/base';
@@ -69,20 +70,21 @@ export async function createTestnet(options: NewTestnet, nowMs: number): Promise
     validators: keys.map(({ validator: { publicKey } }, index) => ({ name: `node${index}`, publicKey, weight: WEIGHT })),
   });
   const genesisText = formatGenesis(genesis);
-  for (const [index, { home }] of nodes.entries()) {
-    const { validator, service } = keys[index] as { validator: NewKey; service: NewKey };
-    const writers = keys.filter((_, other) => other !== index).map((other) => formatAddress(other.service.address));
-    await createHome({
-      directory: home,
-      scheme: SCHEME,
-      genesisText,
-      configuration: configurationOf(index, nodes, writers),
-      validator,
-      service,
-    });
+  const made: string[] = [];
+  try {
+    for (const [index, { home }] of nodes.entries()) {
+      const { validator, service } = keys[index] as { validator: NewKey; service: NewKey };
+      const writers = keys.filter((_, other) => other !== index).map((other) => formatAddress(other.service.address));
+      const configuration = configurationOf(index, nodes, writers);
+      await createHome({ directory: home, scheme: SCHEME, genesisText, configuration, validator, service });
+      made.push(home);
+    }
+    // Last: who finds it finds a complete testnet. It holds nothing secret.
+    await writeDurably(genesisPath, genesisText);
+  } catch (error) {
+    for (const home of made) await rm(home, { recursive: true, force: true });
+    throw error;
   }
-  // Last: who finds it finds a complete testnet. It holds nothing secret.
-  await writeDurably(genesisPath, genesisText);
   return { genesis, nodes };
 }
 
