@@ -1,11 +1,14 @@
 import type { Certificate, Proposal, Vote } from '@nacre/consensus';
-import { decodeMessage } from '@nacre/replica';
+import { decodeMessage, type Message, messageKind } from '@nacre/replica';
 import type { OutgoingFrame } from './sim-network.ts';
 import type { Statement } from './statement-checker.ts';
 
+/** Messages that hold votes or proposals; the others need not be decoded. */
+const STATING: ReadonlySet<Message['kind'] | null> = new Set(['proposal', 'votes', 'instance-answer', 'decided']);
+
 /** The votes and proposals in a frame that leaves a replica: its own, and those that it passes on. */
 export function statementsIn({ kind, bytes }: Pick<OutgoingFrame, 'kind' | 'bytes'>): Statement[] {
-  if (kind !== 'message') return [];
+  if (kind !== 'message' || !STATING.has(messageKind(bytes))) return [];
   const decoded = decodeMessage(bytes);
   if (!decoded.ok) return [];
   const message = decoded.value;
