@@ -129,7 +129,8 @@ async function answer(line: string, handlers: ReadonlyMap<string, LineHandler>):
     return { ok: true, result: (await handler(params)) ?? null };
   } catch (error) {
     if (error instanceof NacreError) {
-      return { ok: false, error: { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) } };
+      const { code, message, hint } = error as NacreError;
+      return { ok: false, error: { code, message, ...(hint === undefined ? {} : { hint }) } };
     }
     return { ok: false, error: { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) } };
   }

@@ -109,7 +109,7 @@ function addressAfter(startingIp: string, index: number): string {
   return [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join('.');
 }
 
-function outOfRange(what: string, value: unknown, min: unknown, max: unknown): NodeError {
+function outOfRange(what: string, value: number | string, min: number | string, max: number | string): NodeError {
   return new NodeError('ARGUMENT_INVALID', `${what} ${value} is out of range: ${min} to ${max}`, {
     fields: { argument: what, value, min, max },
   });

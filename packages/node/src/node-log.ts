@@ -81,9 +81,9 @@ class LineAllowance {
 }
 
 function describe(fields: LogFields): string {
-  const parts = Object.entries(fields).map(([name, raw]) => {
-    const value = raw instanceof Error ? raw.message : plain(raw);
-    return `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`;
+  const parts = Object.entries(fields).map(([name, value]) => {
+    const shown = value instanceof Error ? value.message : plain(value);
+    return `${name}=${typeof shown === 'string' ? shown : JSON.stringify(shown)}`;
   });
   return parts.length === 0 ? '' : ` (${parts.join(' ')})`;
 }
@@ -94,7 +94,10 @@ function plainFields(fields: LogFields): LogFields {
 
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return toHex(value);
-  if (value instanceof NacreError) return { code: value.code, message: value.message };
+  if (value instanceof NacreError) {
+    const { code, message } = value as NacreError;
+    return { code, message };
+  }
   if (value instanceof Error) return { message: value.message, stack: value.stack };
   return value;
 }

@@ -8,6 +8,22 @@ import { capturedIo } from './support/captured-io.ts';
 import { RpcNode } from './support/rpc-node.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
 
+/** What the commands print with `--json`, as far as tests look into it. */
+interface Printed {
+  readonly txId: string;
+  readonly status: string;
+  readonly height: number;
+  readonly address: string;
+  readonly publicKey: string;
+  readonly transactions: readonly string[];
+  readonly keys: readonly { readonly use: string }[];
+  readonly records: readonly object[];
+  readonly data: { readonly payload: unknown };
+  readonly error: { readonly reason: string };
+}
+
+const parsed = (text: string) => JSON.parse(text) as Printed;
+
 /** Nothing listens on port 1 of any machine that runs tests. */
 const NOBODY = 'http://127.0.0.1:1';
 
@@ -45,7 +61,7 @@ describe('command line', () => {
 
   test('with --json an error is JSON on stderr', async () => {
     const { err } = await run(['status', '--json', '--rpc', NOBODY]);
-    expect(JSON.parse(err)).toMatchObject({ error: { code: 'RPC_UNREACHABLE', url: NOBODY, hint: expect.any(String) } });
+    expect(parsed(err)).toMatchObject({ error: { code: 'RPC_UNREACHABLE', url: NOBODY, hint: expect.any(String) } });
   });
 
   test('every code has the status of its table', () => {
@@ -65,9 +81,9 @@ describe('command line', () => {
 describe('keys and homes by command', () => {
   test('init makes a home that lists its keys and says what to put into the genesis', async () => {
     const home = join(await temporaryDirectory(), 'home');
-    const made = JSON.parse((await run(['init', '--home', home, '--json'])).out);
-    const { keys } = JSON.parse((await run(['keys', 'list', '--home', home, '--json'])).out);
-    expect(keys.map(({ use }: { use: string }) => use)).toEqual(['validator', 'service']);
+    const made = parsed((await run(['init', '--home', home, '--json'])).out);
+    const { keys } = parsed((await run(['keys', 'list', '--home', home, '--json'])).out);
+    expect(keys.map(({ use }) => use)).toEqual(['validator', 'service']);
     expect(keys[0]).toMatchObject({ address: made.address, publicKey: made.publicKey });
     const again = await run(['init', '--home', home]);
     expect(again.status).toBe(EXIT.configuration);
@@ -96,7 +112,7 @@ describe('keys and homes by command', () => {
     const valid = await run(['config', 'validate', '--home', home, '--json'], {
       environment: { NACRE_RPC_PORT: '7777', NACRE_SERVICE_HOST: 'x' },
     });
-    expect(JSON.parse(valid.out)).toMatchObject({ valid: true, configuration: { rpc: { port: 7777 } } });
+    expect(parsed(valid.out)).toMatchObject({ valid: true, configuration: { rpc: { port: 7777 } } });
     expect(valid.err).toContain('NACRE_SERVICE_HOST');
     await writeFile(join(home, 'config.json'), '{"rcp":{},"security":"none"}');
     const invalid = await run(['config', 'validate', '--home', home]);
@@ -112,8 +128,8 @@ describe('keys and homes by command', () => {
     const home = join(directory, 'follower');
     const made = await run(['join', '--genesis', genesis, '--peer', '/ip4/10.0.0.1/tcp/9640', '--home', home, '--no-run']);
     expect(made.status).toBe(EXIT.done);
-    expect(JSON.parse(await readFile(join(home, 'config.json'), 'utf8'))).toMatchObject({ bootstrap: ['/ip4/10.0.0.1/tcp/9640'] });
-    const { keys } = JSON.parse((await run(['keys', 'list', '--home', home, '--json'])).out);
+    expect(parsed(await readFile(join(home, 'config.json'), 'utf8'))).toMatchObject({ bootstrap: ['/ip4/10.0.0.1/tcp/9640'] });
+    const { keys } = parsed((await run(['keys', 'list', '--home', home, '--json'])).out);
     expect(keys).toHaveLength(1);
   });
 
@@ -121,7 +137,7 @@ describe('keys and homes by command', () => {
     const directory = join(await temporaryDirectory(), 'net');
     await run(['testnet', 'init', '--nodes', '1', '--output', directory]);
     const checked = await run(['check', '--home', join(directory, 'node0'), '--json']);
-    expect(JSON.parse(checked.out)).toEqual({ height: 0, transactions: 0, problem: null });
+    expect(parsed(checked.out)).toEqual({ height: 0, transactions: 0, problem: null });
   });
 });
 
@@ -142,9 +158,9 @@ describe('against a node', () => {
   }
 
   test('submit, list, latest, tx, block, validators, status, peers', async () => {
-    const submitted = JSON.parse((await ask('submit', '--service', 'notes', '--key', 'k', '{"a":1}', '--json')).out);
+    const submitted = parsed((await ask('submit', '--service', 'notes', '--key', 'k', '{"a":1}', '--json')).out);
     expect(submitted.status).toBe('committed');
-    expect(JSON.parse((await ask('record', 'list', '--service', 'notes', '--json')).out).records[0]).toMatchObject({
+    expect(parsed((await ask('record', 'list', '--service', 'notes', '--json')).out).records[0]).toMatchObject({
       index: 0,
       payload: { a: 1 },
     });
@@ -153,7 +169,7 @@ describe('against a node', () => {
     expect((await ask('record', 'latest', '--service', 'notes', '--key', 'none')).out).toContain('no record');
     expect((await ask('record', 'list', '--service', 'other')).out).toBe('no records\n');
     expect((await ask('tx', submitted.txId)).out).toContain('status: committed');
-    expect(JSON.parse((await ask('block', String(submitted.height), '--json')).out).transactions).toContain(submitted.txId);
+    expect(parsed((await ask('block', String(submitted.height), '--json')).out).transactions).toContain(submitted.txId);
     expect((await ask('block')).out).toContain('"header"');
     expect((await ask('validators')).out).toContain('1000');
     expect((await ask('status')).out).toContain('NORMAL');
@@ -164,7 +180,7 @@ describe('against a node', () => {
     const { status, err } = await ask('block', '999999');
     expect(status).toBe(EXIT.refused);
     expect(err).toContain('RPC_REFUSED');
-    expect(JSON.parse((await ask('block', '999999', '--json')).err).error.reason).toBe('BLOCK_UNKNOWN');
+    expect(parsed((await ask('block', '999999', '--json')).err).error.reason).toBe('BLOCK_UNKNOWN');
   });
 
   test('a proof is verified with the genesis alone, as base64 and as JSON', async () => {
@@ -174,7 +190,7 @@ describe('against a node', () => {
       const proof = (await ask('record', 'proof', '--service', 'proven', '--index', '0', ...json)).out;
       const verified = await run(['verify', '--genesis', file, '--service', 'proven', '--index', '0', '--json'], { stdin: proof });
       expect(verified.status).toBe(EXIT.done);
-      expect(JSON.parse(verified.out)).toMatchObject({ valid: true, kind: 'included', payload: { b: 2 } });
+      expect(parsed(verified.out)).toMatchObject({ valid: true, kind: 'included', payload: { b: 2 } });
     }
     const absent = (await ask('record', 'proof', '--service', 'proven', '--key', 'other')).out;
     expect((await run(['verify', '--genesis', file], { stdin: absent })).out).toContain('no record under the key other');
@@ -216,7 +232,7 @@ describe('against a node', () => {
     const events = out
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line));
+      .map((line) => parsed(line));
     expect([status, events.map(({ data }) => data.payload)]).toEqual([EXIT.done, [1, 2]]);
     expect((await ask('watch', 'records')).status).toBe(EXIT.refused);
   });

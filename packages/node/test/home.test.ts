@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { formatAddress } from '@nacre/crypto';
 import { createGenesis, formatGenesis, JOURNAL_FILE, JOURNAL_IDENTITY_FILE, parseGenesis } from '@nacre/ledger';
 import { describe, expect, test } from 'vitest';
+import { configurationSchema } from '../src/configuration-schema.ts';
 import { createHome, homePaths, newKey, openHome, readConfigurationText, readGenesis } from '../src/home.ts';
 import { createTestnet, testnetNodes } from '../src/new-testnet.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
@@ -135,7 +136,7 @@ describe('new testnets', () => {
       const paths = homePaths(node.home);
       const opened = await openHome(paths, opening);
       expect(opened.validator?.address).toEqual(genesis.validators[index]?.address);
-      const configuration = JSON.parse(await readConfigurationText(paths));
+      const configuration = configurationSchema.parse(JSON.parse(await readConfigurationText(paths)));
       expect(configuration.rpc).toEqual({ host: '127.0.0.1', port: 20_000 + index });
       expect(configuration.listen).toEqual([`/ip4/127.0.0.1/tcp/${21_000 + index}`]);
       expect(configuration.bootstrap).toHaveLength(3);
@@ -172,7 +173,7 @@ describe('new testnets', () => {
   test('nodes on other addresses than loopback sign no records for whoever reaches them', async () => {
     const directory = join(await temporaryDirectory(), 'net');
     const { nodes } = await createTestnet({ directory, nodes: 1, startingIp: '10.0.0.1' }, NOW_MS);
-    const configuration = JSON.parse(await readConfigurationText(homePaths(nodes[0]?.home ?? '')));
+    const configuration: unknown = JSON.parse(await readConfigurationText(homePaths(nodes[0]?.home ?? '')));
     expect(configuration).toMatchObject({ records: { submit: false }, rpc: { host: '10.0.0.1', port: 8640 } });
   });
 

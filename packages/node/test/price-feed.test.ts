@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type FeedOptions, feedPrices } from '../src/testnet/price-feed.ts';
@@ -27,7 +27,8 @@ async function fakeNode(interfere: (call: Call, calls: readonly Call[]) => Answe
   const records: DailyPrice[] = [];
   const requests = new Set<string>();
   const calls: Call[] = [];
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => void answer(request, response));
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const call = JSON.parse(String(Buffer.concat(chunks))) as Call;
@@ -35,10 +36,11 @@ async function fakeNode(interfere: (call: Call, calls: readonly Call[]) => Answe
     const instead = interfere(call, calls);
     if (instead === 'lose the answer') {
       carryOut(call);
-      return response.destroy();
+      response.destroy();
+      return;
     }
-    return response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, ...(instead ?? { result: carryOut(call) }) }));
-  });
+    response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, ...(instead ?? { result: carryOut(call) }) }));
+  }
   function carryOut({ method, params }: Call): unknown {
     if (method === 'record_list')
       return { records: records.length === 0 ? [] : [{ index: records.length - 1, payload: records.at(-1) }], nextIndex: null };

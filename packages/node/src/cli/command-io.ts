@@ -27,7 +27,7 @@ export function reportFailure(io: CommandIo, json: boolean, error: unknown): num
     io.stderr(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     return EXIT.unexpected;
   }
-  const { code, message, fields, hint } = error;
+  const { code, message, fields, hint } = error as NacreError;
   if (json) io.stderr(`${JSON.stringify({ error: { code, message, ...fields, ...(hint === undefined ? {} : { hint }) } })}\n`);
   else io.stderr(`${code}: ${message}\n${problemLines(fields)}${hint === undefined ? '' : `${hint}\n`}`);
   return exitStatusOf(code);

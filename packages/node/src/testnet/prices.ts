@@ -112,8 +112,9 @@ function parseRows(text: string): Row[] {
       line: info.lines,
     }));
   } catch (cause) {
-    const line = cause instanceof Error && 'lines' in cause ? cause.lines : undefined;
-    throw new PricesError('CSV_MALFORMED', `line ${line ?? '?'}: not CSV: ${(cause as Error).message}`, { cause, fields: { line } });
+    // The parser's own error says so, without a type.
+    const line = Number((cause as { readonly lines?: unknown }).lines);
+    throw new PricesError('CSV_MALFORMED', `line ${line}: not CSV: ${(cause as Error).message}`, { cause, fields: { line } });
   }
 }
 

@@ -132,7 +132,7 @@ function describeStatus({ nodeId, address, chainId, networkState, chains, peers 
 }
 
 function fieldLines(fields: Readonly<Record<string, unknown>>): string[] {
-  return Object.entries(fields).map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`);
+  return Object.entries(fields).map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`);
 }
 
 /** What is neither a height nor "latest" is for the node to refuse. */
