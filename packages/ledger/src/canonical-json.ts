@@ -1,4 +1,4 @@
-import { fromUtf8 } from '@nacre/base';
+import { fromUtf8, utf8 } from '@nacre/base';
 import canonicalize from 'canonicalize';
 
 /** Media type whose payloads are checked on admission. */
@@ -16,5 +16,15 @@ export function isCanonicalJson(bytes: Uint8Array): boolean {
     return canonicalize(JSON.parse(text)) === text;
   } catch {
     return false;
+  }
+}
+
+/** @returns the canonical form in UTF-8, RFC 8785; undefined if there is none: a number that is not finite, a circle, a text that is not Unicode */
+export function canonicalJson(value: unknown): Uint8Array | undefined {
+  try {
+    const text = canonicalize(value);
+    return text === undefined ? undefined : utf8(text);
+  } catch {
+    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 export { BLOCK_BYTES_MAX, Block, decodeBlock, encodeBlock, type LateCommit, transactionsRoot } from './block.ts';
 export type { BlockEffects, FailureCode, FailureReason, Outcome } from './block-effects.ts';
 export { buildTransaction, type TransactionRequest } from './build-transaction.ts';
+export { canonicalJson, JSON_MEDIA_TYPE } from './canonical-json.ts';
 export { LedgerError, type LedgerErrorCode } from './errors.ts';
 export { formatGenesis, type Genesis, type GenesisValidator } from './genesis.ts';
 export { blockHash, decodeHeader, encodeHeader, HEADER_BYTES_MAX, type Header, type LateCommitters } from './header.ts';

@@ -16,6 +16,7 @@ import {
   utf8,
 } from '@nacre/base';
 import { type ChainedBatch, ClassicLevel } from 'classic-level';
+import { MemtableGuard } from './memtable-guard.ts';
 import { StoreError } from './store-error.ts';
 
 export interface LevelStoreOptions {
@@ -46,12 +47,14 @@ export class LevelStore implements Store {
   readonly #database: Database;
   readonly #path: string;
   readonly #format: Uint8Array;
+  readonly #guard: MemtableGuard;
   #failure: StoreError | null = null;
 
-  private constructor(database: Database, path: string, format: Uint8Array) {
+  private constructor(database: Database, path: string, format: Uint8Array, guard: MemtableGuard) {
     this.#database = database;
     this.#path = path;
     this.#format = format;
+    this.#guard = guard;
   }
 
   /**
@@ -72,14 +75,14 @@ export class LevelStore implements Store {
     } catch (error) {
       throw storeError(error, path);
     }
-    const store = new LevelStore(database, path, encodeFormat(options));
     try {
+      const store = new LevelStore(database, path, encodeFormat(options), await MemtableGuard.create(path));
       await store.#checkFormat(options);
+      return store;
     } catch (error) {
       await database.close();
       throw error;
     }
-    return store;
   }
 
   /** @throws {StoreError} `STORE_DAMAGED`, `STORE_FAILED`, `STORE_CLOSED` */
@@ -113,7 +116,9 @@ export class LevelStore implements Store {
       addOperations(batch, operations);
       // LevelDB skips an empty batch and with it the sync of what was written before.
       if (operations.length === 0) addOperations(batch, [{ type: 'put', key: FORMAT_KEY, value: this.#format }]);
-      await batch.write({ sync });
+      const nearlyFull = this.#guard.admit(operations);
+      await batch.write({ sync: sync || nearlyFull !== null });
+      if (nearlyFull !== null) await this.#guard.written(nearlyFull);
     } catch (error) {
       const failure = storeError(error, this.#path);
       if (failure.code !== 'STORE_CLOSED') this.#failure = failure;
