@@ -8,7 +8,7 @@ import {
   addressRecordMessage,
   MULTIADDR_BYTES_MAX,
 } from './address-record.ts';
-import { isPeerId, readTcpAddress } from './multiaddrs.ts';
+import { isLoopback, isPeerId, readTcpAddress } from './multiaddrs.ts';
 
 interface AddressBookOptions {
   readonly genesisHash: Hash;
@@ -47,8 +47,11 @@ export class AddressBook {
   /** Signs where this node can be reached, for others to pass on. A node that is no validator has nothing to say. */
   async announce(peerId: string, multiaddrs: readonly Multiaddr[]): Promise<void> {
     const { identity, genesisHash, clock } = this.#options;
-    const own = multiaddrs.map((address) => readTcpAddress(address.toString())?.multiaddr.bytes).filter((bytes) => bytes !== undefined);
-    const usable = own.filter((bytes) => bytes.length <= MULTIADDR_BYTES_MAX).slice(0, ADDRESSES_PER_VALIDATOR_MAX);
+    const reachable = multiaddrs.map((address) => readTcpAddress(address.toString())?.multiaddr).filter((address) => address !== undefined);
+    // On another machine a loopback address leads to whoever listens there.
+    const abroad = reachable.filter((address) => !isLoopback(address));
+    const told = (abroad.length > 0 ? abroad : reachable).map(({ bytes }) => bytes);
+    const usable = told.filter((bytes) => bytes.length <= MULTIADDR_BYTES_MAX).slice(0, ADDRESSES_PER_VALIDATOR_MAX);
     if (identity === null || usable.length === 0) return;
     const unsigned = { address: identity.address, peerId: utf8(peerId), multiaddrs: usable, madeAtMs: clock.nowMs() };
     const signature = await identity.signer.sign(addressRecordMessage(genesisHash, unsigned), ADDRESS_RECORD_CONTEXT);

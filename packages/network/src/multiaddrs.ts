@@ -43,3 +43,9 @@ export function isPeerId(text: string): boolean {
     return false;
   }
 }
+
+/** 127.0.0.0/8 and ::1 (RFC 6890). */
+export function isLoopback(address: Multiaddr): boolean {
+  const [host] = address.getComponents();
+  return (host?.name === 'ip4' && host.value?.startsWith('127.') === true) || (host?.name === 'ip6' && host.value === '::1');
+}

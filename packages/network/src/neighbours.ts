@@ -78,8 +78,9 @@ export class Neighbours {
     if (replaced !== undefined) this.drop(replaced, 'DUPLICATE');
     const rate = candidate.key === null ? limits.followerRate : limits.validatorRate;
     const security = securities.of(connection);
-    const link = new PeerLink({ connection, candidate, security, rate, epoch: ++this.#epoch, nowMs: clock.nowMs() });
-    link.lane = new Lane({ stream, limits, rate, clock }, this.#laneHandlers(link));
+    const questionsMax = limits.questionsPerPeerMax;
+    const link = new PeerLink({ connection, candidate, security, rate, questionsMax, epoch: ++this.#epoch, nowMs: clock.nowMs() });
+    link.lane = new Lane({ stream, limits, rate, clock, together: security.together }, this.#laneHandlers(link));
     links.add(link);
     connection.addEventListener('close', () => this.drop(link, 'CLOSED'), { once: true });
     if (ownAddress !== null && link.peer.validator !== undefined && bytesEqual(ownAddress, link.peer.validator)) {

@@ -37,7 +37,7 @@ export interface NetworkLimits {
   readonly requestsPerPeerMax: number;
   /** Requests of all peers that are being answered, each holding an answer of up to 4 MiB. The next is closed without an answer. */
   readonly requestsAnsweringMax: number;
-  /** Questions to one peer that are under way. The next fails with `NO_ANSWER` at once. */
+  /** Questions to one peer that are under way: fewer than it answers at a time. The next ones wait, within their own time limits. */
   readonly questionsPerPeerMax: number;
   /** Largest question in bytes. Beyond: closed unread, and the score pays. */
   readonly questionBytesMax: number;
@@ -68,10 +68,10 @@ export const DEFAULT_NETWORK_LIMITS: NetworkLimits = {
   keepaliveMs: 5_000,
   silenceMs: 15_000,
   validatorRate: { bytesPerSecond: 128 * 1024 * 1024, framesPerSecond: 50_000, requestsPerSecond: 1_000 },
-  followerRate: { bytesPerSecond: 8 * 1024 * 1024, framesPerSecond: 2_000, requestsPerSecond: 200 },
+  followerRate: { bytesPerSecond: 32 * 1024 * 1024, framesPerSecond: 5_000, requestsPerSecond: 200 },
   requestsPerPeerMax: 16,
   requestsAnsweringMax: 64,
-  questionsPerPeerMax: 64,
+  questionsPerPeerMax: 12,
   questionBytesMax: 256 * 1024,
   answerTimeoutMs: 15_000,
   directGossipMax: 16,

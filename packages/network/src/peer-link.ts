@@ -5,6 +5,7 @@ import type { Candidate } from './admission.ts';
 import type { Lane } from './lane.ts';
 import type { LinkSecurity } from './link-security.ts';
 import type { PeerRate } from './network-limits.ts';
+import { Slots } from './slots.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 interface PeerLinkOptions {
@@ -12,6 +13,7 @@ interface PeerLinkOptions {
   readonly candidate: Candidate;
   readonly security: LinkSecurity;
   readonly rate: PeerRate;
+  readonly questionsMax: number;
   /** Counts the connections of this process, so that a peer that comes again is another one. */
   readonly epoch: number;
   readonly nowMs: number;
@@ -31,14 +33,15 @@ export class PeerLink {
   /** Null until the stream of frames is open: before, the peer is not connected for anyone above. */
   lane: Lane | null = null;
   closed = false;
-  /** Requests under way, theirs and ours. */
+  /** Requests of the peer that are being answered. */
   answering = 0;
-  asking = 0;
+  /** Places for our own questions. */
+  readonly questions: Slots;
   /** Bytes of frames, questions and answers, without the layers below. */
   bytesIn = 0;
   bytesOut = 0;
 
-  constructor({ connection, candidate, security, rate, epoch, nowMs }: PeerLinkOptions) {
+  constructor({ connection, candidate, security, rate, questionsMax, epoch, nowMs }: PeerLinkOptions) {
     const proven = candidate.key !== null && candidate.claim !== null ? candidate.claim : undefined;
     this.peerId = connection.remotePeer.toString();
     this.peer = { id: `${this.peerId}#${epoch}`, validator: proven };
@@ -46,6 +49,7 @@ export class PeerLink {
     this.candidate = candidate;
     this.security = security;
     this.rate = rate;
+    this.questions = new Slots(questionsMax);
     this.requestRate = new TokenBucket(rate.requestsPerSecond, nowMs);
     this.validator = proven === undefined ? null : formatAddress(proven);
   }

@@ -44,18 +44,15 @@ export class Requests {
   }
 
   async #ask(link: PeerLink, question: Uint8Array, { timeoutMs, answerBytesMax }: QuestionLimits): Promise<Result<Uint8Array>> {
-    const { protocol, limits, clock } = this.#options;
-    const { connection } = link;
-    if (link.asking >= limits.questionsPerPeerMax) return fail({ code: 'NO_ANSWER', reason: 'too many questions under way' });
     const timeout = new AbortController();
     let dialogue: FrameStream | null = null;
-    const timer = clock.schedule(timeoutMs, () => {
+    const timer = this.#options.clock.schedule(timeoutMs, () => {
       timeout.abort();
       dialogue?.fail({ code: 'TIMEOUT' });
     });
-    link.asking++;
+    const turn = await link.questions.take(timeout.signal);
     try {
-      const stream = await openStream(connection, protocol, timeout.signal);
+      const stream = turn ? await openStream(link.connection, this.#options.protocol, timeout.signal) : null;
       if (stream === null) return fail(failure(link, timeout.signal.aborted ? 'TIMEOUT' : 'CLOSED', timeoutMs));
       dialogue = new FrameStream(stream, answerBytesMax);
       dialogue.write(question);
@@ -66,7 +63,7 @@ export class Requests {
       if (answer.error.code === 'FRAME_TOO_LARGE') return fail({ ...answer.error, code: 'TOO_LARGE' });
       return fail(failure(link, answer.error.code, timeoutMs));
     } finally {
-      link.asking--;
+      if (turn) link.questions.release();
       timer.cancel();
     }
   }

@@ -12,8 +12,11 @@ const BAN_DOUBLINGS_MAX = 6;
 const UNFORGIVABLE = DISCONNECT_AT;
 /** What a peer of another build or with a damaged memory may send now and then. */
 const BREACH = 25;
-/** What an honest peer under load may do. */
+/** What an honest peer may do for want of knowing our limits. */
 const NUISANCE = 4;
+/** What a peer does that sends as fast as it is read, in each second: on its own never enough for a ban. */
+const PRESSURE = 1;
+const PRESSURE_INTERVAL_MS = 1_000;
 
 /** Points by code of the offence; any other code is a breach. */
 const POINTS: Readonly<Record<string, number>> = {
@@ -22,7 +25,7 @@ const POINTS: Readonly<Record<string, number>> = {
   SIGNATURE_INVALID: UNFORGIVABLE,
   CERTIFICATE_INVALID: UNFORGIVABLE,
   FRAME_TOO_LARGE: UNFORGIVABLE,
-  RATE_EXCEEDED: NUISANCE,
+  RATE_EXCEEDED: PRESSURE,
   REQUESTS_TOO_MANY: NUISANCE,
 };
 
@@ -31,6 +34,7 @@ interface Entry {
   countedAtMs: number;
   bans: number;
   bannedUntilMs: number;
+  pressedAtMs: number;
 }
 
 /**
@@ -50,7 +54,11 @@ export class Scoreboard {
   /** @returns whether the peer is to be disconnected: it is banned from now on */
   penalize(key: string, offence: Refusal): boolean {
     const nowMs = this.#clock.nowMs();
-    const entry = this.#entries.get(key) ?? { points: 0, countedAtMs: nowMs, bans: 0, bannedUntilMs: 0 };
+    const entry = this.#entries.get(key) ?? { points: 0, countedAtMs: nowMs, bans: 0, bannedUntilMs: 0, pressedAtMs: 0 };
+    if (offence.code === 'RATE_EXCEEDED') {
+      if (nowMs - entry.pressedAtMs < PRESSURE_INTERVAL_MS) return false;
+      entry.pressedAtMs = nowMs;
+    }
     entry.points = pointsAt(entry, nowMs) + (POINTS[offence.code] ?? BREACH);
     entry.countedAtMs = nowMs;
     // Deleted first, so that the order of the map is the order of the last offences.

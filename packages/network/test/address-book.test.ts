@@ -130,6 +130,18 @@ test('of many addresses the first eight are told, and none that is too long or n
   );
 });
 
+// @mutation packages/network/src/address-book.ts
+// -     const told = (abroad.length > 0 ? abroad : reachable).map(({ bytes }) => bytes);
+// +     const told = reachable.map(({ bytes }) => bytes);
+test('loopback addresses are told only where there are no others', async () => {
+  const a = makeValidator();
+  const committee = new Committee(a);
+  const told = async (...addresses: string[]) =>
+    (await recordOf(committee, a, addresses)).multiaddrs.map((bytes) => readTcpAddress(bytes)?.multiaddr.toString());
+  expect(await told('/ip4/127.0.0.1/tcp/1', '/ip4/192.0.2.1/tcp/1', '/ip6/::1/tcp/1')).toEqual(['/ip4/192.0.2.1/tcp/1']);
+  expect(await told('/ip4/127.0.0.1/tcp/1', '/ip6/::1/tcp/1')).toEqual(['/ip4/127.0.0.1/tcp/1', '/ip6/::1/tcp/1']);
+});
+
 test.each([
   ['/ip4/127.0.0.1/tcp/9640', '/ip4/127.0.0.1/tcp/9640', null],
   ['/ip6/::1/tcp/9640', '/ip6/::1/tcp/9640', null],

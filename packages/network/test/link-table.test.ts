@@ -5,7 +5,12 @@ import { LinkTable } from '../src/link-table.ts';
 import { DEFAULT_NETWORK_LIMITS } from '../src/network-limits.ts';
 import { PeerLink } from '../src/peer-link.ts';
 
-const SECURITY = { protocol: 'tls', group: 'X25519MLKEM768', binding: new Uint8Array(32) } as const;
+const SECURITY = {
+  protocol: 'tls',
+  group: 'X25519MLKEM768',
+  binding: new Uint8Array(32),
+  together: (write: () => void) => write(),
+} as const;
 
 function link(
   peerId: string,
@@ -23,6 +28,7 @@ function link(
     candidate,
     security: SECURITY,
     rate: DEFAULT_NETWORK_LIMITS.followerRate,
+    questionsMax: 1,
     epoch: options.epoch ?? 1,
     nowMs: 0,
   });

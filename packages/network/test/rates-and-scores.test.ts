@@ -85,6 +85,19 @@ test('each further ban lasts twice as long, up to a bound', () => {
   expect(lengths).toEqual([10, 20, 40, 80, 160, 320, 640, 640, 640]);
 });
 
+// @mutation packages/network/src/scoreboard.ts
+// -       if (nowMs - entry.pressedAtMs < PRESSURE_INTERVAL_MS) return false;
+// +       if (nowMs < PRESSURE_INTERVAL_MS) return false;
+test('a peer that sends as fast as it is read is seen to, and never banned for that alone', () => {
+  const clock = new FakeClock();
+  const board = new Scoreboard(clock, 1_000);
+  for (let i = 0; i < 20_000; i++) {
+    expect(board.penalize('peer', { code: 'RATE_EXCEEDED' })).toBe(false);
+    clock.advance(50);
+  }
+  expect(board.score('peer')).toBeLessThan(-50);
+});
+
 test('forgiving ends a ban and its history', () => {
   const board = new Scoreboard(new FakeClock(), 1_000);
   board.penalize('peer', { code: 'VOTE_SIGNATURE' });

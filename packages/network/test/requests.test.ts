@@ -135,24 +135,30 @@ test('requests beyond the rate are refused', async () => {
 });
 
 // @mutation packages/network/src/requests.ts
-// -     if (link.asking >= limits.questionsPerPeerMax) return fail({ code: 'NO_ANSWER', reason: 'too many questions under way' });
-// +     if (link.asking > limits.questionsPerPeerMax) return fail({ code: 'NO_ANSWER', reason: 'too many questions under way' });
-test('questions to one peer are bounded', async () => {
+// -     const turn = await link.questions.take(timeout.signal);
+// +     const turn = timeout.signal !== null;
+test('questions to one peer beyond their number wait for their turn, no longer than their time', async () => {
   const [a, b] = [makeValidator(), makeValidator()];
   network = new TestNetwork(new Committee(a, b));
   const asker = await network.node({ validator: a, limits: { questionsPerPeerMax: 2, addressesIntervalMs: 60_000 } });
   const answerer = await network.node({ validator: b, bootstrap: [asker.address] });
   await until(() => connected(asker, answerer));
-  // Both ask one another for addresses first, and that counts as well.
+  // Both ask one another for addresses first, and that takes a turn as well.
   await pause(200);
-  let asked = 0;
-  answerer.answer = async () => {
-    asked++;
-    await pause(50);
-    return undefined;
+  let answering = 0;
+  let most = 0;
+  answerer.answer = async (_, question) => {
+    most = Math.max(most, ++answering);
+    await pause(question[0] === 0 ? 10_000 : 20);
+    answering--;
+    return question;
   };
-  await Promise.all([1, 2, 3, 4].map(() => ask(asker, answerer)));
-  expect(asked).toBe(2);
+  const answers = await Promise.all([1, 2, 3, 4, 5, 6].map((mark) => ask(asker, answerer, Uint8Array.of(mark))));
+  expect([answers.map((answer) => answer.ok && answer.value[0]), most]).toEqual([[1, 2, 3, 4, 5, 6], 2]);
+  const hanging = [ask(asker, answerer, Uint8Array.of(0)), ask(asker, answerer, Uint8Array.of(0))];
+  const late = await ask(asker, answerer, Uint8Array.of(1), { timeoutMs: 100, answerBytesMax: 10 });
+  expect([codeOf(late), most]).toEqual(['TIMEOUT', 2]);
+  await Promise.all(hanging);
 });
 
 async function intruder(node: TestNode): Promise<{ peer: RawPeer; connection: Awaited<ReturnType<RawPeer['dial']>> }> {
