@@ -7,6 +7,7 @@ import {
   type Address,
   assert,
   type Clock,
+  FRAME_BYTES_MAX,
   fail,
   type Hash,
   type Lane,
@@ -25,6 +26,7 @@ import {
 } from '@nacre/base';
 import { ADMISSION_PROTOCOL, AdmissionDesk, LANE_PROTOCOL } from './admission-desk.ts';
 import { INSTANCE_BYTES } from './admission-messages.ts';
+import { LENGTH_BYTES } from './frame-reader.ts';
 import { type GossipRules, GossipTopic, type GossipTopicOptions } from './gossip-topic.ts';
 import { startHost } from './host.ts';
 import { LinkSecurities } from './link-security.ts';
@@ -141,6 +143,7 @@ export class Libp2pTransport implements Transport {
     const { clock, log, random } = dependencies;
     const { identity, followerAllowlist } = options;
     const limits = { ...DEFAULT_NETWORK_LIMITS, ...options.limits };
+    assert(limits.queueBytesMax > FRAME_BYTES_MAX + LENGTH_BYTES, 'a queue holds the largest frame');
     const links = new LinkTable(peerId);
     const scoreboard = new Scoreboard(clock, limits.banMs);
     this.peerId = peerId;

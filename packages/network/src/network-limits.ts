@@ -22,7 +22,7 @@ export interface NetworkLimits {
   readonly connectionsPerSecondPerHost: number;
   /** From the open connection to the open lane, in ms. Beyond: closed with `TIMEOUT`. */
   readonly admissionTimeoutMs: number;
-  /** Frames waiting for one peer, in bytes. Beyond: the oldest are dropped, repair brings what mattered. */
+  /** Frames waiting for one peer, in bytes, more than the largest frame. Beyond: the oldest are dropped, repair brings what mattered. */
   readonly queueBytesMax: number;
   /** A lane that accepts nothing for this long, in ms, is closed: `SLOW_READER`. */
   readonly stallMs: number;
@@ -65,8 +65,8 @@ export const DEFAULT_NETWORK_LIMITS: NetworkLimits = {
   admissionTimeoutMs: 5_000,
   queueBytesMax: 16 * 1024 * 1024,
   stallMs: 10_000,
-  keepaliveMs: 5_000,
-  silenceMs: 15_000,
+  keepaliveMs: 2_000,
+  silenceMs: 8_000,
   validatorRate: { bytesPerSecond: 128 * 1024 * 1024, framesPerSecond: 50_000, requestsPerSecond: 1_000 },
   followerRate: { bytesPerSecond: 32 * 1024 * 1024, framesPerSecond: 5_000, requestsPerSecond: 200 },
   requestsPerPeerMax: 16,
