@@ -13,6 +13,7 @@ const ALLOWED_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ledger: ['base', 'crypto', 'consensus'],
   replica: ['base', 'crypto', 'consensus', 'ledger'],
   network: ['base', 'crypto', 'consensus'],
+  client: ['base', 'crypto', 'ledger'],
   simulator: ['base', 'crypto', 'consensus', 'ledger', 'replica'],
   node: ['base', 'crypto', 'consensus', 'ledger', 'replica', 'network', 'client'],
 };

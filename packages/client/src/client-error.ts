@@ -1,0 +1,42 @@
+import { NacreError, type NacreErrorOptions } from '@nacre/base';
+
+/**
+ * A call that did not succeed. `code` is the node's own (packages/node/rpc.md), or one of these:
+ *
+ * - `NETWORK_UNREACHABLE`: no node could be reached.
+ * - `NETWORK_ANSWER_MALFORMED`: what answered does not speak as a node does, or too much.
+ * - `TIMEOUT`: no answer, or no final status, in time. A transaction may have been taken nevertheless.
+ */
+export class NacreRpcError extends NacreError {
+  override readonly name = 'NacreRpcError';
+  /** Whether the same call may succeed later. */
+  readonly retryable: boolean;
+
+  constructor(code: string, message: string, options: NacreErrorOptions & { readonly retryable: boolean }) {
+    super(code, message, options);
+    this.retryable = options.retryable;
+  }
+}
+
+export type NacreClientErrorCode =
+  /** No node, too many, or an address that is not http(s). */
+  | 'URL_INVALID'
+  /** The genesis is not one; `fields.refusal` says why. */
+  | 'GENESIS_INVALID'
+  /** What was asked for needs the network's genesis, and the client was connected without it. */
+  | 'GENESIS_MISSING'
+  /** The proof does not hold; `fields.refusal` says why. Whoever sent it errs or lies. */
+  | 'PROOF_INVALID'
+  /** The proof holds, but shows something else than was asked for. Whoever sent it errs or lies. */
+  | 'PROOF_MISMATCH'
+  /** The node left out records that must exist. */
+  | 'RECORDS_MISSING'
+  /** A record's schema version is neither the one that was asked for nor one that it can be upgraded from. */
+  | 'SCHEMA_VERSION_UNKNOWN'
+  /** A record's payload is not what its schema says; `cause` is what the schema's `parse` threw. */
+  | 'PAYLOAD_INVALID';
+
+/** What the client itself finds wrong. Trying again does not help. */
+export class NacreClientError extends NacreError<NacreClientErrorCode> {
+  override readonly name = 'NacreClientError';
+}

@@ -1,0 +1,20 @@
+export { type AccountKey, createAccountKey, loadSeed } from './account-key.ts';
+export type {
+  BlockAnswer,
+  LatestAnswer,
+  RecordAnswer,
+  StatusAnswer,
+  SubmissionAnswer,
+  Topic,
+  TopicData,
+  TransactionAnswer,
+  ValidatorsAnswer,
+} from './answers.ts';
+export * from './client.ts';
+export * from './client-error.ts';
+export type { DataSchema } from './data-schema.ts';
+export { readGenesis } from './read-genesis.ts';
+export * from './service-to-consensus-connector.ts';
+export type { SubscribeRequest, Subscription } from './subscription.ts';
+export type { SubscriptionEvent } from './subscription-socket.ts';
+export { type ProofQuestion, verifyRecordProof } from './verify-record-proof.ts';
