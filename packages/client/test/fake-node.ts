@@ -38,8 +38,9 @@ export class FakeNode {
       request.on('end', () => {
         const call = JSON.parse(Buffer.concat(chunks).toString()) as FakeCall;
         const body = answer(call, node.calls.push(call) - 1);
+        if (body === null) return;
         if (typeof body === 'object') response.writeHead(307, body).end();
-        else if (body !== null) response.setHeader('content-type', 'application/json').end(body);
+        else response.setHeader('content-type', 'application/json').end(body);
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
