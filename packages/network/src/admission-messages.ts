@@ -113,15 +113,15 @@ export function decodeAdmission(bytes: Uint8Array): Result<AdmissionMessage> {
   const [version, kindByte] = bytes;
   if (version !== ADMISSION_VERSION) return fail({ code: 'WRONG_VERSION', version: version ?? null });
   const body = bytes.subarray(2);
-  switch (KINDS[kindByte ?? KINDS.length]) {
+  const kind = KINDS[kindByte ?? KINDS.length];
+  if (kind === undefined) return fail({ code: 'MALFORMED', what: 'admission message', reason: 'unknown kind', bytes: bytes.length });
+  switch (kind) {
     case 'hello':
       return mapped(helloCodec, body, (hello) => ({ kind: 'hello', hello }));
     case 'proof':
       return mapped(proofCodec, body, ({ signature }) => ({ kind: 'proof', signature }));
     case 'verdict':
       return mapped(verdictCodec, body, ({ refusal }) => ({ kind: 'verdict', refusal }));
-    default:
-      return fail({ code: 'MALFORMED', what: 'admission message', reason: 'unknown kind', bytes: bytes.length });
   }
 }
 

@@ -157,7 +157,7 @@ export class GossipTopic {
     const unregister: typeof registrar.unregister = (id) => {
       this.#topologies.delete(id);
     };
-    return Object.assign(Object.create(registrar), { handle, register, unregister });
+    return Object.assign(Object.create(registrar) as typeof registrar, { handle, register, unregister });
   }
 
   /** gossipsub reads as fast as a peer writes and queues without a bound; a stream that is not read makes the peer wait. */

@@ -66,7 +66,7 @@ export async function startHost(options: HostOptions): Promise<Libp2p> {
     connectionMonitor: { enabled: false },
     services: {
       identify: identify({ runOnConnectionOpen: false }),
-      ...(options.gossip === null ? {} : { gossip: options.gossip as (components: object) => GossipSub }),
+      ...(options.gossip === null ? {} : { gossip: options.gossip }),
     },
   };
   const host = await createLibp2p(settings);
@@ -95,7 +95,7 @@ function listenError(listen: readonly string[], cause: unknown): NetworkError {
 function watchHandshakes(transport: Transport, onFailed: HostOptions['onHandshakeFailed']): Transport {
   const createListener = transport.createListener.bind(transport);
   transport.createListener = (options) => {
-    const upgrader: Upgrader = Object.create(options.upgrader, {
+    const upgrader = Object.create(options.upgrader, {
       upgradeInbound: {
         value: async (...[connection, upgrade]: Parameters<Upgrader['upgradeInbound']>): Promise<void> => {
           try {
@@ -106,7 +106,7 @@ function watchHandshakes(transport: Transport, onFailed: HostOptions['onHandshak
           }
         },
       },
-    });
+    }) as Upgrader;
     return createListener({ ...options, upgrader });
   };
   return transport;

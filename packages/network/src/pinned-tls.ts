@@ -118,7 +118,7 @@ function handshake(socket: TLSSocket, signal: AbortSignal | undefined): Promise<
       resolve();
     });
     // Stays for the life of the socket: an error without a listener would end the process.
-    socket.on('error', (error) => {
+    socket.on('error', (error: Error) => {
       settle();
       reject(error);
     });

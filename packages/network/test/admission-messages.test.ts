@@ -47,13 +47,11 @@ test('whatever bytes come, they decode to one value that encodes to them, or are
 });
 
 test('an address list of any bytes is decoded or refused', () => {
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 400 }), (received) => {
-      const decoded = addressListCodec.decode(received);
-      if (decoded.ok) expect(addressListCodec.encode(decoded.value)).toEqual(received);
-    }),
-    { numRuns: 500 },
-  );
+  const canonical = (received: Uint8Array): boolean => {
+    const decoded = addressListCodec.decode(received);
+    return !decoded.ok || Buffer.compare(addressListCodec.encode(decoded.value), received) === 0;
+  };
+  expect(fc.check(fc.property(fc.uint8Array({ maxLength: 400 }), canonical), { numRuns: 500 })).toMatchObject({ failed: false });
 });
 
 const fill = (length: number, byte: number) => new Uint8Array(length).fill(byte);

@@ -102,6 +102,7 @@ test('a validator proves itself to an honest node', async () => {
   const { connection } = await peer.enter(node, peer.admissionOptions(network.committee, validator));
   await until(() => node.transport.peers().some((known) => known.validator !== undefined));
   await connection.close();
+  expect(refusals(node)).toEqual({});
 });
 
 const FOREIGN_BINDINGS = [
@@ -146,6 +147,7 @@ test('with an allowlist, followers beside it are refused and those on it are let
   await until(() => refusals(node).NOT_ALLOWED !== undefined && refusals(stranger).NOT_ALLOWED !== undefined);
   await listed.enter(node, listed.admissionOptions(network.committee));
   await until(() => node.transport.peers().length === 1);
+  expect(node.transport.peers()[0]?.id).toContain(listed.peerId);
 });
 
 test('an allowlist of followers holds up no validator', async () => {
@@ -154,6 +156,7 @@ test('an allowlist of followers holds up no validator', async () => {
   const left = await network.node({ validator: a, followerAllowlist: [] });
   const right = await network.node({ validator: b, bootstrap: [left.address], followerAllowlist: [] });
   await until(() => connected(left, right));
+  expect([refusals(left), refusals(right)]).toEqual([{}, {}]);
 });
 
 // @mutation packages/network/src/admission-desk.ts
@@ -185,6 +188,7 @@ test.each(['says nothing', 'is let in and opens no lane'])('a connection that %s
   if (behaviour !== 'says nothing') await peer.negotiate(connection, peer.admissionOptions(network.committee));
   await until(() => connection.status !== 'open');
   await until(() => refusals(node).TIMEOUT === 1);
+  expect(node.connections).toEqual([]);
 });
 
 test('a dialogue that stops in the middle ends in time', async () => {
@@ -196,6 +200,7 @@ test('a dialogue that stops in the middle ends in time', async () => {
   const hello = { genesisHash, protocolVersion: 1, nonce: random.bytes(32), instance: random.bytes(16), claim: null };
   dialogue.write(encodeAdmission({ kind: 'hello', hello }));
   await until(() => refusals(node).TIMEOUT === 1);
+  expect(node.connections).toEqual([]);
 });
 
 // @mutation packages/network/src/admission-desk.ts
@@ -248,4 +253,5 @@ test('a peer that leaves in the middle of admission is forgotten', async () => {
   await until(() => refusals(node).CLOSED === 1);
   const peer = await rawPeer();
   await peer.enter(node, peer.admissionOptions(network.committee));
+  expect(refusals(node)).toEqual({ CLOSED: 1 });
 });

@@ -81,6 +81,7 @@ test('allowing a peer ends its ban', async () => {
   await until(() => (refusals(left).BANNED ?? 0) > 0 && right.transport.peers().length === 0);
   left.transport.gate.allow(b.name);
   await until(() => connected(left, right));
+  expect(left.transport.peerInfo()[0]?.score).toBe(0);
 });
 
 test('what names no peer is refused', async () => {

@@ -69,6 +69,7 @@ test('a transaction of a distant follower reaches the validator', async () => {
   const [first, , last] = nodes as [TestNode, TestNode, TestNode];
   last.transport.broadcast('gossip', relayable('accept', 'transaction'));
   await until(() => first.frames.length === 1);
+  expect(received(first)).toEqual([text(relayable('accept', 'transaction'))]);
 });
 
 // @mutation packages/network/src/gossip-topic.ts

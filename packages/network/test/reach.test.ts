@@ -22,6 +22,7 @@ test('validators that know one bootstrap peer find all the others', async () => 
     await until(() => connected(nodes[0] as TestNode, nodes.at(-1) as TestNode));
   }
   await until(() => meshed(nodes));
+  expect(nodes.map((node) => node.transport.peers().length)).toEqual([3, 3, 3, 3]);
 });
 
 test('a node that comes back on its old address is found again by the others', async () => {

@@ -110,7 +110,12 @@ test('what one peer may have answered at a time is bounded, and asking for more 
   };
   const limits = { timeoutMs: 500, answerBytesMax: 10 };
   const answers = await Promise.all([1, 2, 3].map(() => ask(asker, answerer, utf8('?'), limits)));
-  expect(answers.map(codeOf).sort()).toEqual(['NO_ANSWER', 'TIMEOUT', 'TIMEOUT']);
+  expect(Map.groupBy(answers.map(codeOf), String)).toEqual(
+    new Map([
+      ['NO_ANSWER', ['NO_ANSWER']],
+      ['TIMEOUT', ['TIMEOUT', 'TIMEOUT']],
+    ]),
+  );
   expect([waiting, answerer.transport.peerInfo()[0]?.score !== 0]).toEqual([2, true]);
 });
 
@@ -122,7 +127,7 @@ test('what all peers together may have answered at a time is bounded, and is nob
   answerer.answer = () => new Promise(() => undefined);
   const limits = { timeoutMs: 500, answerBytesMax: 10 };
   const answers = await Promise.all([1, 2].map(() => ask(asker, answerer, utf8('?'), limits)));
-  expect(answers.map(codeOf).sort()).toEqual(['NO_ANSWER', 'TIMEOUT']);
+  expect(new Set(answers.map(codeOf))).toEqual(new Set(['NO_ANSWER', 'TIMEOUT']));
   expect(answerer.transport.peerInfo()[0]?.score).toBe(0);
 });
 
@@ -181,7 +186,8 @@ test('a question above the limit is not read, and its sender is banned', async (
   stream.send(lengthPrefix(101));
   await until(() => connection.status !== 'open');
   expect(node.transport.counters().disconnected).toEqual({ BANNED: 1 });
-  await expect(peer.dial(node).then((again) => peer.negotiate(again, peer.admissionOptions(network.committee)))).rejects.toThrow();
+  await peer.dial(node).catch(() => undefined);
+  await until(() => refusals(node).BANNED !== undefined);
   expect(refusals(node).BANNED).toBe(1);
 });
 
@@ -193,8 +199,8 @@ test('a question that never ends is given up in time, its place is free again', 
   await until(() => stream.status !== 'open');
   const second = await connection.newStream('/nacre/1/request');
   second.send(lengthPrefix(0));
-  const answered = new Promise((resolve) => second.addEventListener('message', resolve));
-  await answered;
+  const answer = await new Promise<{ readonly data: { subarray(): Uint8Array } }>((resolve) => second.addEventListener('message', resolve));
+  expect(Uint8Array.from(answer.data.subarray())).toEqual(lengthPrefix(0));
 });
 
 test('a question that is cut off costs its sender nothing', async () => {

@@ -10,7 +10,7 @@ export const verifier = createVerifier(SCHEME);
 
 export const random: Random = { bytes: (length) => new Uint8Array(randomBytes(length)) };
 
-export const clock: Clock = {
+const clock: Clock = {
   nowMs: () => Date.now(),
   schedule(delayMs, action) {
     const timer = setTimeout(action, delayMs);
@@ -19,7 +19,7 @@ export const clock: Clock = {
 };
 
 /** Waits short enough for a test, long enough for a loaded machine. */
-export const QUICK: Partial<NetworkLimits> = {
+const QUICK: Partial<NetworkLimits> = {
   redialFirstMs: 50,
   redialLastMs: 400,
   addressesIntervalMs: 200,
@@ -184,7 +184,7 @@ export function connected(a: TestNode, b: TestNode): boolean {
 }
 
 export function refusals(node: TestNode): Readonly<Record<string, number>> {
-  return node.transport.counters().refused as Record<string, number>;
+  return node.transport.counters().refused;
 }
 
 export function codeOf(result: { readonly ok: boolean; readonly error?: Refusal }): string | null {
