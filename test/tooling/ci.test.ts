@@ -33,7 +33,7 @@ async function runCi(script: string, onLine: (kill: () => void) => void = () => 
 
 test('CI sums what its steps count, the installation as one', async () => {
   const { lines, code } = await runCi('echo "noise"; echo "10 passed, 0 failed, 2 skipped"');
-  expect(lines.at(-1)).toBe('41 passed, 0 failed');
+  expect(lines.at(-1)).toBe('51 passed, 0 failed');
   expect(code).toBe(0);
   expect(lines).toHaveLength(6);
 });
@@ -42,7 +42,7 @@ test('CI fails with a failing step, shows its output and goes on', async () => {
   const { lines, code } = await runCi(
     '[[ "$*" == *mutate* ]] && { echo "SURVIVED x"; echo "7 passed, 3 failed"; exit 1; }; echo "10 passed, 0 failed"',
   );
-  expect(lines.at(-1)).toBe('38 passed, 3 failed');
+  expect(lines.at(-1)).toBe('48 passed, 3 failed');
   expect(code).toBe(1);
   expect(lines).toContain('  | SURVIVED x');
   expect(lines.filter((line) => /^\d+ passed/.test(line))).toHaveLength(1);
@@ -52,7 +52,7 @@ test('CI fails with a failing step, shows its output and goes on', async () => {
 test('CI fails with a step that counts failures but forgets its exit code, and the other way round', async () => {
   expect(await runCi('echo "1 passed, 1 failed"')).toMatchObject({ code: 1 });
   const silent = await runCi('echo "1 passed, 0 failed"; exit 7');
-  expect(silent.lines.at(-1)).toBe('5 passed, 4 failed');
+  expect(silent.lines.at(-1)).toBe('6 passed, 5 failed');
   expect(silent.code).toBe(1);
 });
 

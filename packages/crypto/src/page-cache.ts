@@ -25,7 +25,7 @@ export class PageCache implements PageReader {
     const bytes = this.#load(id);
     if (bytes === undefined) return undefined;
     const decoded = decodePage(id, bytes);
-    if (!decoded.ok) throw pageError('PAGE_DAMAGED', id, `cannot be read: ${decoded.error.reason}`);
+    if (!decoded.ok) throw pageError('PAGE_DAMAGED', id, `cannot be read: ${String(decoded.error.reason)}`);
     this.#pages.set(id, decoded.value);
     return decoded.value;
   }

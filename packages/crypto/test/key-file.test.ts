@@ -44,7 +44,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-const withCode = (code: string) => expect.objectContaining({ code, fields: expect.objectContaining({ path }) });
+const withCode = (code: string): Error => expect.objectContaining({ code, fields: expect.objectContaining({ path }) }) as Error;
 
 async function put(text: string): Promise<void> {
   await rm(path, { force: true });

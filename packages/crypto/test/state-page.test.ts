@@ -14,7 +14,7 @@ function treeOf(keys: readonly Uint8Array[]): StoredTree {
 
 function codeOf(id: string, bytes: Uint8Array): string {
   const decoded = decodePage(id, bytes);
-  return decoded.ok ? 'ok' : `${decoded.error.reason}`;
+  return decoded.ok ? 'ok' : String(decoded.error.reason);
 }
 
 /** A page of the given slots: 1 for a leaf whose key starts so, 2 for a page below. */

@@ -1,0 +1,62 @@
+/** Runs the README's tour as printed and compares what it prints: numbers, hashes and addresses may differ, words may not. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '..');
+const TESTNET = join(ROOT, 'scripts', 'testnet');
+const SECTION = '## A five-minute tour';
+/** Longest that one command of the tour may take, in ms. */
+const COMMAND_TIMEOUT_MS = 180_000;
+
+interface Step {
+  readonly command: string;
+  /** Lines that its output must hold. */
+  readonly expected: string[];
+}
+
+function tourOf(readme: string): Step[] {
+  const start = readme.indexOf(SECTION);
+  const section = readme.slice(start, readme.indexOf('\n## ', start + 1));
+  const steps: Step[] = [];
+  for (const [, block] of section.matchAll(/^```console\n(.*?)^```/gms)) {
+    for (const line of (block ?? '').split('\n')) {
+      if (line.startsWith('$ ')) steps.push({ command: line.slice(2), expected: [] });
+      else if (line.trim() !== '') steps.at(-1)?.expected.push(line);
+    }
+  }
+  return steps;
+}
+
+/** What may differ from run to run made the same, and spacing with it. */
+function masked(line: string): string {
+  return line
+    .replace(/[0-9a-f]{16,}/g, '#')
+    .replace(/\d+(\.\d+)?/g, '#')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+function run({ command, expected }: Step): string[] {
+  const { status, stdout } = spawnSync('bash', ['-c', `{ ${command}; } 2>&1`], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    timeout: COMMAND_TIMEOUT_MS,
+  });
+  if (status !== 0) return [`exit code ${status}`, stdout];
+  const printed = new Set(stdout.split('\n').map(masked));
+  return expected.filter((line) => !printed.has(masked(line))).map((line) => `not printed: ${line}\nbut:\n${stdout}`);
+}
+
+const steps = tourOf(readFileSync(join(ROOT, 'README.md'), 'utf8'));
+let failed = steps.length === 0 ? 1 : 0;
+spawnSync(TESTNET, ['reset'], { cwd: ROOT });
+for (const step of steps) {
+  const problems = run(step);
+  console.log(`${problems.length === 0 ? 'ok  ' : 'FAIL'} ${step.command}`);
+  for (const problem of problems) console.log(problem.replace(/^/gm, '  | '));
+  if (problems.length > 0) failed++;
+}
+spawnSync(TESTNET, ['reset'], { cwd: ROOT });
+console.log(`${steps.length - failed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
