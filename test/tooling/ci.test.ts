@@ -35,7 +35,7 @@ test('CI sums what its steps count, the installation as one', async () => {
   const { lines, code } = await runCi('echo "noise"; echo "10 passed, 0 failed, 2 skipped"');
   expect(lines.at(-1)).toBe('51 passed, 0 failed');
   expect(code).toBe(0);
-  expect(lines).toHaveLength(6);
+  expect(lines).toHaveLength(7);
 });
 
 test('CI fails with a failing step, shows its output and goes on', async () => {
