@@ -82,7 +82,7 @@ describe('records of a service', () => {
   });
 
   test('end early when they are large', async () => {
-    const { chain, writer } = await TestChain.withService({ parameters: { blockBytesMax: 16 * 1024 * 1024 } });
+    const { chain, writer } = await TestChain.withService({ parameters: { blockBytesMax: 8 * 1024 * 1024 } });
     const payload = 'x'.repeat(65_536);
     for (let block = 0; block < 5; block++)
       await chain.decide([
