@@ -74,7 +74,8 @@ function quorumMissing({ committee, nameOf, connected, replica }: NetworkView, s
   const weight = committee.weightOf(reached);
   if (committee.isQuorum(weight)) return null;
   const missing = committee.validators.filter(({ address }, index) => !reached.has(index) && !bytesEqual(address, self));
-  const names = missing.slice(0, NAMED_MAX).map(({ address }) => nameOf(address) ?? formatAddress(address));
+  const all = missing.map(({ address }) => nameOf(address) ?? formatAddress(address));
+  const names = all.sort((one, other) => one.localeCompare(other, 'en', { numeric: true })).slice(0, NAMED_MAX);
   const more = missing.length > NAMED_MAX ? ` and ${missing.length - NAMED_MAX} more` : '';
   return `reaches weight ${weight} of ${committee.totalWeight}, more than two thirds are needed; not connected: ${names.join(', ')}${more}`;
 }

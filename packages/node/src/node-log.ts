@@ -1,8 +1,10 @@
+import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Log, type LogFields, NacreError, toHex } from '@nacre/base';
 import pino from 'pino';
 import roll from 'pino-roll';
 import type { NodeConfiguration } from './configuration-schema.ts';
+import { NodeError } from './node-error.ts';
 
 /** Bytes of events that wait for the disk. Beyond: events are dropped, never the node's memory. */
 const BUFFER_BYTES_MAX = 8 * 1024 * 1024;
@@ -26,8 +28,19 @@ export interface NodeLogOptions {
  * Structured events as JSON lines in rotated files, and the serious ones as short lines for people.
  *
  * A disk that refuses an event stops no node: whatever must be durable is somewhere else, and fails there.
+ *
+ * @throws {NodeError} `FILE_INACCESSIBLE` if nothing can be written into the directory
  */
 export async function openNodeLog({ directory, configuration, terminal }: NodeLogOptions): Promise<NodeLog> {
+  try {
+    await access(join(directory, '.'), constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new NodeError('FILE_INACCESSIBLE', `cannot write logs into ${directory}: ${(cause as NodeJS.ErrnoException).code}`, {
+      cause,
+      fields: { path: directory },
+      hint: 'Create the directory, or give the user who runs the node the right to write into it.',
+    });
+  }
   const stream = await roll({
     file: join(directory, 'node.log'),
     size: `${Math.max(1, Math.round(configuration.rotateBytes / 1024))}k`,

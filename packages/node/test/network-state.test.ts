@@ -9,7 +9,8 @@ if (!created.ok) throw new Error('no committee');
 
 const healthy: NetworkView = {
   committee: created.value,
-  nameOf: (address) => `node${(address[0] ?? 0) - 1}`,
+  // Committees are ordered by address, people by name: here the two orders are opposite.
+  nameOf: (address) => `node${4 - (address[0] ?? 0)}`,
   self: a,
   connected: [b, c, d],
   replica: { mode: 'consensus', voting: true, doubt: null, peers: 3 },
@@ -36,7 +37,7 @@ describe('network state', () => {
   test('half of the weight is a partition, and its reason names who is missing', () => {
     const { state, reason } = networkState(view({ connected: [b] }));
     expect(state).toBe('PARTITIONED');
-    expect(reason).toBe('reaches weight 2000 of 4000, more than two thirds are needed; not connected: node2, node3');
+    expect(reason).toBe('reaches weight 2000 of 4000, more than two thirds are needed; not connected: node0, node1');
   });
 
   // @mutation packages/node/src/network-state.ts

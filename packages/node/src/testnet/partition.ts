@@ -33,6 +33,8 @@ export async function partition(sides: readonly (readonly number[])[], files: Te
     const others = sides.filter((other) => other !== side).flat();
     return side.map((node) => ({ node, peers: others }));
   });
+  // A node that is frozen would be left out, and half a cut is worse than none.
+  await Promise.all(changes.map(({ node }) => unlessStopped(askLine(adminSocketOf(files, node), 'peers.list', {}, ADMIN_ANSWER_MS))));
   await Promise.all(changes.map(({ node, peers }) => change('ban', { node, peers }, files, genesis)));
 }
 
@@ -48,15 +50,29 @@ async function change(
   files: TestnetFiles,
   genesis: Genesis,
 ): Promise<void> {
-  const { adminSocket, bannedPeers } = homePaths((files.nodes[node] as TestnetNode).home);
+  const { bannedPeers } = homePaths((files.nodes[node] as TestnetNode).home);
   const addresses = peers.map((peer) => formatAddress((genesis.validators[peer] as GenesisValidator).address));
+  const asked = async () => {
+    for (const peer of addresses) await askLine(adminSocketOf(files, node), `peers.${kind}`, { peer }, ADMIN_ANSWER_MS);
+  };
+  if (await unlessStopped(asked())) return;
+  // A node that does not run reads the list when it starts.
+  const others = (await readBannedPeers(bannedPeers)).filter((peer) => !addresses.includes(peer));
+  await writeBannedPeers(bannedPeers, kind === 'ban' ? [...others, ...addresses] : others);
+}
+
+function adminSocketOf(files: TestnetFiles, node: number): string {
+  return homePaths((files.nodes[node] as TestnetNode).home).adminSocket;
+}
+
+/** @returns whether the node was there to be asked */
+async function unlessStopped(asked: Promise<unknown>): Promise<boolean> {
   try {
-    for (const peer of addresses) await askLine(adminSocket, `peers.${kind}`, { peer }, ADMIN_ANSWER_MS);
+    await asked;
+    return true;
   } catch (error) {
-    if (!(error instanceof NodeError) || !isNotRunning(error.cause)) throw error;
-    // A node that does not run reads the list when it starts.
-    const others = (await readBannedPeers(bannedPeers)).filter((peer) => !addresses.includes(peer));
-    await writeBannedPeers(bannedPeers, kind === 'ban' ? [...others, ...addresses] : others);
+    if (error instanceof NodeError && isNotRunning(error.cause)) return false;
+    throw error;
   }
 }
 

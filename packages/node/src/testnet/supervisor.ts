@@ -2,10 +2,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Genesis } from '@nacre/ledger';
 import { z } from 'zod';
 import { type LineHandler, serveLines } from '../line-socket.ts';
 import { NodeError } from '../node-error.ts';
 import { NodeProcess } from './node-process.ts';
+import { heal } from './partition.ts';
 import { TestnetError } from './testnet-error.ts';
 import type { TestnetFiles } from './testnet-files.ts';
 
@@ -55,9 +57,10 @@ export class Supervisor {
     return this.#toldToStop.promise;
   }
 
-  /** Takes over the directory and starts every node. They may not be ready yet. */
-  async start(): Promise<void> {
+  /** Takes over the directory, ends any partition, and starts every node. They may not be ready yet. */
+  async start(genesis: Genesis): Promise<void> {
     await endLeftovers(this.#files);
+    await heal(this.#files, genesis);
     this.#socket = await serveLines(this.#files.socket, this.#handlers());
     for (const child of this.#processes) child.start();
     await this.#notePids();
@@ -71,10 +74,12 @@ export class Supervisor {
   async untilReady(signal: AbortSignal): Promise<void> {
     const deadline = performance.now() + READY_MS_MAX;
     for (const child of this.#processes) {
-      while (!(await isReady(child))) {
+      for (;;) {
+        const problem = await whyNotReady(child);
+        if (problem === null) break;
         if (signal.aborted) return;
         if (child.state === 'failed') throw await failure(child, 'ended');
-        if (performance.now() > deadline) throw await failure(child, `was not ready within ${READY_MS_MAX / 1000} s`);
+        if (performance.now() > deadline) throw await failure(child, `was not ready within ${READY_MS_MAX / 1000} s: ${problem}`);
         await sleep(POLL_MS);
       }
     }
@@ -145,12 +150,14 @@ export class Supervisor {
   }
 }
 
-async function isReady({ node: { host, rpcPort } }: NodeProcess): Promise<boolean> {
+/** @returns null once the node is in sync and can decide */
+async function whyNotReady({ node: { host, rpcPort } }: NodeProcess): Promise<string | null> {
   try {
     const response = await fetch(`http://${host}:${rpcPort}/readyz`, { signal: AbortSignal.timeout(PROBE_MS_MAX) });
-    return response.ok;
+    const { state, reason } = (await response.json()) as { readonly state?: string; readonly reason?: string | null };
+    return response.ok ? null : `${state}: ${reason}`;
   } catch {
-    return false;
+    return 'its RPC does not answer';
   }
 }
 

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { NacreError } from '@nacre/base';
 import { isName } from '@nacre/ledger';
 import type { CommandIo } from '../cli/command-io.ts';
+import { readGenesis } from '../home.ts';
 import { watchLifeline } from '../lifeline.ts';
 import { askLine } from '../line-socket.ts';
 import { NodeError } from '../node-error.ts';
@@ -64,7 +65,7 @@ export async function up(options: UpOptions, io: CommandIo): Promise<void> {
   const stop = listenForStop(supervisor, ending, io);
   try {
     say(`Starting ${files.nodes.length} nodes in ${files.directory}`);
-    await supervisor.start();
+    await supervisor.start(await readGenesis(files.genesis));
     await supervisor.untilReady(ending.signal);
     if (!ending.signal.aborted) {
       for (const { index, host, rpcPort } of files.nodes) say(`node ${index} is ready: RPC http://${host}:${rpcPort}`);

@@ -1,0 +1,225 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PROGRAMS, processesOf, RunningTestnet, SETUP_TIMEOUT_MS, startProgram, until } from '../support/running-testnet.ts';
+
+const ROWS = 5105;
+const ALL = [0, 1, 2, 3] as const;
+
+describe('a testnet of four processes', { timeout: SETUP_TIMEOUT_MS }, () => {
+  let net: RunningTestnet;
+
+  beforeAll(async () => {
+    net = await RunningTestnet.prepare();
+    await net.up();
+  }, SETUP_TIMEOUT_MS);
+  afterAll(() => net.remove(), SETUP_TIMEOUT_MS);
+
+  test('the feed records every row on all nodes, with one hash and one state root at every height', async () => {
+    await until('the feed is done', async () => (await net.status()).feed?.state === 'done');
+    for (const node of ALL) {
+      const { records } = (await net.call(node, 'record_list', { service: 'prices/sp500', order: 'descending', limit: 1 })) as {
+        records: { index: number; payload: { date: string } }[];
+      };
+      expect(records[0]).toMatchObject({ index: ROWS - 1, payload: { date: '2020-04-17' } });
+    }
+    const chains = await net.chains(...ALL);
+    for (const chain of chains) expect(chain).toEqual(chains[0]);
+  });
+
+  test('links are hybrid post-quantum, by the word of whoever dialled', async () => {
+    const groups = new Set<string>();
+    for (const node of ALL) {
+      const { peers } = (await net.call(node, 'net_peers')) as {
+        peers: { direction: string; security: { protocol: string; group: string } }[];
+      };
+      expect(peers).toHaveLength(3);
+      for (const { direction, security } of peers) groups.add(`${direction} ${security.protocol} ${security.group}`);
+    }
+    expect(groups).toEqual(new Set(['outbound tls X25519MLKEM768', 'inbound tls X25519MLKEM768 (pinned)']));
+  });
+
+  test.each([
+    ['killed', 'kill'],
+    ['frozen', 'pause'],
+  ])('one node is %s: decisions go on', async (_, command) => {
+    await net.command(command, '3');
+    await net.record(0, { without: command });
+    await net.command(command === 'pause' ? 'resume' : 'restart', '3');
+    await net.untilReady(...ALL);
+    const chains = await net.chains(...ALL);
+    expect(chains[3]).toEqual(chains[0]);
+  });
+
+  test('one node is asked to end: it does, cleanly, and decisions go on', async () => {
+    const pid = (await net.status()).nodes[1]?.pid ?? 0;
+    process.kill(pid, 'SIGTERM');
+    await until('its process is gone', async () => (await net.status()).nodes[1]?.pid === null);
+    expect(await net.command('logs', '1')).toContain('node stopped');
+    await net.record(0, 'without node 1');
+    await net.command('restart', '1');
+    await net.untilReady(...ALL);
+  });
+
+  test('two nodes are away: the others stop and say why; on return decisions go on without a restart', async () => {
+    const before = (await net.status()).nodes.map(({ pid }) => pid);
+    await net.command('kill', '2');
+    await net.command('pause', '3');
+    await until('node 0 says who is missing', async () => (await net.ready(0))?.reason?.includes('not connected: node2, node3') === true);
+    expect(await net.ready(0)).toMatchObject({ ready: false, state: 'PARTITIONED' });
+    const height = await net.height(0);
+    const submitted = await net.call(
+      0,
+      'record_submit',
+      { service: 'notes', payload: 'waits', wait: 'committed', timeoutMs: 2_000 },
+      2_000,
+    );
+    expect(submitted.status).toBe('pending');
+    expect(await net.height(0)).toBe(height);
+    await net.command('resume', '3');
+    await until('what waited is decided', async () => (await net.call(1, 'tx_get', { txId: submitted.txId })).status === 'committed');
+    await net.command('restart', '2');
+    await net.untilReady(...ALL);
+    const after = (await net.status()).nodes.map(({ pid }) => pid);
+    expect([after[0], after[1]]).toEqual([before[0], before[1]]);
+    const chains = await net.chains(...ALL);
+    expect(chains[2]).toEqual(chains[0]);
+  });
+
+  test('halves cannot decide, and heal into one chain', async () => {
+    await net.command('partition', '0,1|2,3');
+    for (const node of ALL) await until(`node ${node} is cut off`, async () => (await net.ready(node))?.state === 'PARTITIONED');
+    // A ban outlives the process.
+    await net.command('restart', '3');
+    await until('node 3 is back and cut off', async () => (await net.ready(3))?.state === 'PARTITIONED');
+    await net.command('heal');
+    await net.untilReady(...ALL);
+    await net.record(3, 'one network again');
+    const chains = await net.chains(...ALL);
+    for (const chain of chains) expect(chain).toEqual(chains[0]);
+  });
+
+  test('a follower joins with genesis and one address, serves proofs, passes records on, and catches up after it was away', async () => {
+    const { nodes } = JSON.parse(await net.command('status', '--json')) as { nodes: { rpc: string }[] };
+    expect(nodes).toHaveLength(4);
+    const home = join(net.directory, 'follower');
+    const peer = `/ip4/127.0.0.1/tcp/${net.basePort + 1_001}`;
+    const join_ = [PROGRAMS.nacre, 'join', '--genesis', net.genesis, '--peer', peer, '--home', home, '--json'];
+    const first = startProgram(join_);
+    const readyLine = await waitForReady(first);
+    const verified = await net.nacre(['record', 'proof', '--service', 'prices/sp500', '--index', '7', '--rpc', readyLine.rpc]);
+    const proven = await net.nacre(['verify', '--genesis', net.genesis, '--service', 'prices/sp500', '--index', '7'], verified.stdout);
+    expect([proven.status, proven.stdout]).toEqual([0, expect.stringContaining('2000-01-12')]);
+    process.kill(first.pid, 'SIGTERM');
+    expect(await first.ended).toBe(0);
+    for (let i = 0; i < 5; i++) await net.record(i % 4, { while: 'away', i });
+    const second = startProgram(join_);
+    const again = await waitForReady(second);
+    const target = await net.height(0);
+    await until(
+      'the follower has caught up',
+      async () => heightOf((await net.nacre(['status', '--json', '--rpc', again.rpc])).stdout) >= target,
+    );
+    process.kill(second.pid, 'SIGTERM');
+    await second.ended;
+  });
+
+  test('down, and up again: nothing is fed twice', async () => {
+    await net.command('down');
+    expect(processesOf(net.directory)).toEqual([]);
+    await net.up();
+    await until('the feed has looked', async () => (await net.status()).feed?.state === 'done');
+    const { records } = (await net.call(2, 'record_list', { service: 'prices/sp500', order: 'descending', limit: 1 })) as {
+      records: { index: number }[];
+    };
+    expect(records[0]?.index).toBe(ROWS - 1);
+  });
+
+  test('a stopped node’s store passes its check; a running one’s is locked', async () => {
+    expect((await net.nacre(['check', '--home', join(net.directory, 'node3')])).status).toBe(7);
+    await net.command('down');
+    const checked = await net.nacre(['check', '--home', join(net.directory, 'node3'), '--json']);
+    expect(JSON.parse(checked.stdout)).toMatchObject({ problem: null });
+  });
+
+  test('a supervisor that is killed leaves no process, not even a frozen one for long', async () => {
+    await net.up('--no-feed');
+    await net.command('pause', '2');
+    const [supervisor] = processesOf(net.directory).filter((pid) => !isNode(pid, net));
+    process.kill(supervisor as number, 'SIGKILL');
+    await until('the other nodes have ended', async () => processesOf(net.directory).length <= 1);
+    await net.command('down');
+    expect(processesOf(net.directory)).toEqual([]);
+  });
+
+  test('in the foreground: ready, and an interrupt stops everything', async () => {
+    const up = startProgram([PROGRAMS.testnet, '--directory', net.directory, 'up', '--no-feed']);
+    await until('it says what to try', async () => up.output().includes('Try, in another terminal'));
+    process.kill(up.pid, 'SIGINT');
+    expect(await up.ended).toBe(0);
+    expect(processesOf(net.directory)).toEqual([]);
+  });
+});
+
+describe('what keeps a node from starting', { timeout: SETUP_TIMEOUT_MS }, () => {
+  let net: RunningTestnet;
+
+  beforeAll(async () => {
+    net = await RunningTestnet.prepare();
+    await net.nacre(['testnet', 'init', '--nodes', '1', '--output', net.directory, '--base-port', String(net.basePort)]);
+  }, SETUP_TIMEOUT_MS);
+  afterAll(() => net.remove());
+
+  test('a node alone decides; its twin, its ports and its home are in use', async () => {
+    const home = join(net.directory, 'node0');
+    const first = startProgram([PROGRAMS.nacre, 'start', '--home', home, '--json']);
+    const { rpc } = await waitForReady(first);
+    expect(rpc).toBe(net.url(0));
+    const twin = await net.nacre(['start', '--home', home]);
+    expect([twin.status, twin.stderr]).toEqual([7, expect.stringContaining('STORE_LOCKED')]);
+    await net.nacre([
+      'join',
+      '--genesis',
+      net.genesis,
+      '--peer',
+      '/ip4/127.0.0.1/tcp/1',
+      '--home',
+      join(net.directory, 'other'),
+      '--no-run',
+    ]);
+    const port = await net.nacre(['start', '--home', join(net.directory, 'other'), '--rpc-port', String(net.basePort)]);
+    expect([port.status, port.stderr]).toEqual([
+      7,
+      expect.stringContaining(`port ${net.basePort} for the RPC is in use by process ${first.pid}`),
+    ]);
+    const p2p = await net.nacre([
+      'start',
+      '--home',
+      join(net.directory, 'other'),
+      '--listen',
+      `/ip4/127.0.0.1/tcp/${net.basePort + 1_000}`,
+    ]);
+    expect([p2p.status, p2p.stderr]).toEqual([7, expect.stringContaining('PORT_BUSY')]);
+    await until('it decides alone', async () => (await net.ready(0))?.ready === true);
+    process.kill(first.pid, 'SIGINT');
+    expect(await first.ended).toBe(0);
+  });
+});
+
+async function waitForReady(program: ReturnType<typeof startProgram>): Promise<{ rpc: string }> {
+  const find = () =>
+    program
+      .output()
+      .split('\n')
+      .find((line) => line.startsWith('{"ready":true'));
+  await until('the node says that it is ready', async () => find() !== undefined);
+  return JSON.parse(find() ?? '') as { rpc: string };
+}
+
+function heightOf(status: string): number {
+  const { chains } = JSON.parse(status) as { chains: { height: number }[] };
+  return chains[0]?.height ?? 0;
+}
+
+function isNode(pid: number, net: RunningTestnet): boolean {
+  return ALL.some((index) => processesOf(join(net.directory, `node${index}`)).includes(pid));
+}
