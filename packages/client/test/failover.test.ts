@@ -1,7 +1,7 @@
 import { connect, NacreRpcError } from '@nacre/client';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { text } from '../src/answer-shape.ts';
-import { CALL_ATTEMPTS_MAX } from '../src/client-limits.ts';
+import { ANSWER_BYTES_MAX, CALL_ATTEMPTS_MAX } from '../src/client-limits.ts';
 import { callWithFailover } from '../src/failover.ts';
 import { httpCall } from '../src/http-call.ts';
 import { NodePool } from '../src/node-pool.ts';
@@ -23,6 +23,7 @@ async function goneUrl(): Promise<string> {
 }
 
 afterEach(async () => {
+  vi.unstubAllGlobals();
   await Promise.all(nodes.splice(0).map((node) => node.stop()));
 });
 
@@ -85,6 +86,26 @@ describe('a call', () => {
     const asked = connect(troubled.map(({ url }) => url)).proof({ service: 's', index: 0 });
     await expect(asked).rejects.toMatchObject({ code: 'STOPPED' });
     expect(troubled.reduce((sum, { calls }) => sum + calls.length, 0)).toBe(CALL_ATTEMPTS_MAX);
+  });
+
+  // @mutation packages/client/src/http-call.ts
+  // - if (bytes > ANSWER_BYTES_MAX) {
+  // + if (bytes > 2 * ANSWER_BYTES_MAX) {
+  test('reads no more than an answer may have', async () => {
+    let chunks = 0;
+    const chunk = new Uint8Array(1024 * 1024).fill(0x20);
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (++chunks > (2 * ANSWER_BYTES_MAX) / chunk.length) controller.close();
+        else controller.enqueue(chunk);
+      },
+    });
+    vi.stubGlobal('fetch', async () => new Response(body));
+    await expect(httpCall('http://a', call, { timeoutMs: 10_000, signal: undefined })).rejects.toMatchObject({
+      code: 'NETWORK_ANSWER_MALFORMED',
+      fields: { problem: `more than ${ANSWER_BYTES_MAX} bytes` },
+    });
+    expect(chunks * chunk.length).toBeLessThan(1.1 * ANSWER_BYTES_MAX);
   });
 
   // @mutation packages/client/src/http-call.ts
@@ -206,7 +227,7 @@ describe('the pool', () => {
     expect(pool.first()).toBe(second);
   });
 
-  test('gives no more time to a node than it asked for, however long', async () => {
+  test('waits as long as a node asks, but not past the end of the call', async () => {
     const node = await fake((_, index) => (index === 0 ? errorBody('RATE_LIMITED', { retryAfterMs: 20 }) : resultBody('proof')));
     const pool = new NodePool([node.url]);
     expect(await callWithFailover(pool, call)).toBe('proof');
