@@ -185,7 +185,10 @@ test('gossip is served to nobody before admission', async () => {
   expect((nodes[0] as TestNode).transport.counters().gossipDelivered).toBe(0);
 });
 
-test('a peer that floods the topic is read at its rate', async () => {
+// @mutation packages/network/src/gossip-topic.ts
+// -       if (waitMs === 0 || pauseReading(stream, waitMs, clock, () => undefined) === null) return;
+// +       if (waitMs >= 0 || pauseReading(stream, waitMs, clock, () => undefined) === null) return;
+test('a peer that floods the topic is not read for a while, pays, and loses nothing', async () => {
   const rate = { bytesPerSecond: 50_000, framesPerSecond: 1_000, requestsPerSecond: 100 };
   const { nodes } = await line(2, { ...ALL_BY_TOPIC, limits: { directGossipMax: 0, followerRate: rate } });
   const [first, second] = nodes as [TestNode, TestNode];
@@ -194,6 +197,6 @@ test('a peer that floods the topic is read at its rate', async () => {
     await pause(5);
   }
   await until(() => first.transport.counters().throttled > 0);
-  expect(first.frames.length).toBeLessThan(25);
   await until(() => first.frames.length === 30);
+  expect(first.transport.peerInfo()[0]?.score).toBeLessThan(0);
 });
