@@ -44,8 +44,11 @@ export const DIRECTORY_FILE_BYTES_MAX = 2 * JOURNAL_BYTES_MAX;
 export const RECORDS_PAGE_MAX = 1000;
 /** Payload bytes after which a query of records ends early, with at least one record. */
 export const RECORDS_PAGE_BYTES_MAX = 4 * 1024 * 1024;
-/** Decoded pages of the state tree in memory, about 2 KB each: four levels of a tree of a million keys, and more. Beyond: reread from the store. */
-export const STATE_PAGES_CACHED_MAX = 8192;
+/**
+ * Pages of the state tree in memory, about 1 KB each: all of a tree of 800,000 keys, or the upper four levels of any and what was used last.
+ * Beyond: reread from the store.
+ */
+export const STATE_PAGES_CACHED_MAX = 65_536;
 /** Pending transactions that a proposer looks at per transaction that a block may hold. Beyond: the block stays as full as it is. */
 export const PROPOSE_EXAMINED_FACTOR = 4;
 /** Attempts to prove something against a tip that moves meanwhile. Beyond: `PROOF_BUSY`, the same call may succeed later. */

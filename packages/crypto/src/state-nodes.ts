@@ -10,9 +10,11 @@ import { sha256Into } from '#sha256';
 import { Slab } from './slab.ts';
 import {
   EMPTY,
+  FEW,
   INNER,
   kindOf,
   LEAF,
+  LEAF_BYTES,
   type Leaf,
   leafAt,
   type Page,
@@ -20,13 +22,12 @@ import {
   QUARTERS,
   QUARTERS_OFFSET,
   quarterKind,
-  quarterSlotBytes,
   SLOTS,
   type Slot,
   STATE_KEY_BYTES,
-  slotBytes,
   slotKinds,
-  slotOffset,
+  slotLength,
+  slotsOffset,
 } from './state-page.ts';
 
 export const ROOT_NODE = 1;
@@ -40,7 +41,7 @@ const INNER_PREFIX = 0x01;
 /** Reused, because allocating 65 bytes costs as much as hashing them. */
 const hashInput = new Uint8Array(1 + 2 * HASH_BYTES);
 
-/** A hash inside of a longer array. */
+/** A place inside of a longer array: of a hash, or of leaves. */
 interface HashAt {
   readonly from: Uint8Array;
   readonly at: number;
@@ -79,61 +80,121 @@ export function quartersOf(slots: number): number {
  * Fills `nodes` with those of `page`: root, quarters, what is between them, and all below the quarters that are asked for.
  * The root is computed from those and from what the page says of its other quarters, so if it is the right one, all of it is.
  *
- * @param quarters a set of bits
+ * @param place `quarters` as a set of bits, and the `depth` of the page in half bytes
  */
-export function loadNodes(page: Page, nodes: Uint8Array, quarters: number): void {
+export function loadNodes(page: Page, nodes: Uint8Array, { quarters, depth }: { readonly quarters: number; readonly depth: number }): void {
   if (page.nodes !== undefined) {
     nodes.set(page.nodes);
     return;
   }
   const kinds = slotKinds(page);
   const stored = { from: page.bytes, at: QUARTERS_OFFSET };
-  const slots = { from: page.bytes, at: slotOffset(kinds, 0) };
+  let at = slotsOffset(kinds);
   for (let q = 0; q < QUARTERS; q++) {
     const node = QUARTERS + q;
     const isStored = quarterKind(kinds, q) === INNER;
     if (isStored && (quarters & (1 << q)) === 0) {
       nodes[node] = INNER;
       copyHash(stored, nodes, node);
+      for (let s = QUARTER_SLOTS * q; s < QUARTER_SLOTS * (q + 1); s++) at += slotLength(page, kindOf(kinds, s), at);
     } else {
-      loadQuarter(slots, nodes, { kinds, quarter: q });
+      at = loadQuarter(page, nodes, { quarter: q, depth, at });
     }
     if (isStored) stored.at += HASH_BYTES;
-    slots.at += quarterSlotBytes(kinds, q);
   }
   for (let node = QUARTERS - 1; node >= ROOT_NODE; node--) joinChildren(nodes, node);
 }
 
-/** Places the slots of a quarter, which begin in the page where `slots` says, and the nodes above them up to the quarter's own. */
-function loadQuarter(slots: HashAt, nodes: Uint8Array, { kinds, quarter }: { readonly kinds: number; readonly quarter: number }): void {
-  const slot = { from: slots.from, at: slots.at };
-  for (let s = QUARTER_SLOTS * quarter; s < QUARTER_SLOTS * (quarter + 1); s++) {
+/** For each bit of a key, where the hashes of the two halves below it are put to be hashed. */
+const fewHalves: Uint8Array[] = [];
+
+/**
+ * Hashes the subtree of a few leaves as if it had a page: level by level, down to where one leaf is left.
+ *
+ * @param leaves one behind the other, ascending
+ * @param subtree how many they are, and the first `bit` of their keys that divides them
+ */
+export function writeFewHash(leaves: HashAt, { count, bit }: { readonly count: number; readonly bit: number }, target: HashAt): void {
+  if (count === 1) {
+    hashInput[0] = LEAF_PREFIX;
+    fillHashInput(leaves);
+    sha256Into(hashInput, target.from, target.at);
+    return;
+  }
+  const left = countLeft(leaves, { count, bit });
+  let halves = fewHalves[bit];
+  if (halves === undefined) {
+    halves = new Uint8Array(2 * HASH_BYTES);
+    fewHalves[bit] = halves;
+  }
+  if (left === 0) halves.fill(0, 0, HASH_BYTES);
+  else writeFewHash(leaves, { count: left, bit: bit + 1 }, { from: halves, at: 0 });
+  const right = { from: leaves.from, at: leaves.at + left * LEAF_BYTES };
+  if (left === count) halves.fill(0, HASH_BYTES);
+  else writeFewHash(right, { count: count - left, bit: bit + 1 }, { from: halves, at: HASH_BYTES });
+  hashInput[0] = INNER_PREFIX;
+  fillHashInput({ from: halves, at: 0 });
+  sha256Into(hashInput, target.from, target.at);
+}
+
+/** How many of the leaves, which ascend, have a zero at that bit of their keys. */
+export function countLeft({ from, at }: HashAt, { count, bit }: { readonly count: number; readonly bit: number }): number {
+  let left = 0;
+  while (left < count && (((from[at + left * LEAF_BYTES + (bit >> 3)] as number) >> (7 - (bit & 7))) & 1) === 0) left++;
+  return left;
+}
+
+/**
+ * Places the slots of a quarter, and the nodes above them up to the quarter's own.
+ *
+ * @param place which quarter, and where `at` in the page its first slot begins
+ * @returns where its last slot ends
+ */
+function loadQuarter(
+  page: Page,
+  nodes: Uint8Array,
+  place: { readonly quarter: number; readonly depth: number; readonly at: number },
+): number {
+  const from = page.bytes;
+  const kinds = slotKinds(page);
+  let at = place.at;
+  for (let s = QUARTER_SLOTS * place.quarter; s < QUARTER_SLOTS * (place.quarter + 1); s++) {
     const node = SLOTS + s;
     const kind = kindOf(kinds, s);
-    nodes[node] = kind;
+    const end = at + slotLength(page, kind, at);
+    nodes[node] = kind === FEW ? INNER : kind;
     if (kind === LEAF) {
       hashInput[0] = LEAF_PREFIX;
-      fillHashInput(slot);
+      fillHashInput({ from, at });
       sha256Into(hashInput, nodes, node * HASH_BYTES);
+    } else if (kind === FEW) {
+      const subtree = { count: (end - at - 1) / LEAF_BYTES, bit: firstBitBelow(place.depth) };
+      writeFewHash({ from, at: at + 1 }, subtree, { from: nodes, at: node * HASH_BYTES });
     } else {
-      copyHash(kind === EMPTY ? ZERO : slot, nodes, node);
+      copyHash(kind === EMPTY ? ZERO : { from, at }, nodes, node);
     }
-    slot.at += slotBytes(kind);
+    at = end;
   }
-  const node = QUARTERS + quarter;
+  const node = QUARTERS + place.quarter;
   joinChildren(nodes, 2 * node);
   joinChildren(nodes, 2 * node + 1);
   joinChildren(nodes, node);
+  return at;
+}
+
+/** The first bit of a key that a slot's subtree divides by, in a page at a depth in half bytes. */
+export function firstBitBelow(depth: number): number {
+  return 4 * (depth + 1);
 }
 
 /** Puts the slots that `replaced` gives in place and hashes the nodes above them again, each once. Their quarters must be loaded. */
-export function updateNodes(nodes: Uint8Array, replaced: readonly (Slot | undefined)[]): void {
+export function updateNodes(nodes: Uint8Array, replaced: readonly (Slot | undefined)[], depth: number): void {
   let touched = 0;
   for (let s = 0; s < SLOTS; s++) {
     const slot = replaced[s];
     if (slot === undefined) continue;
     touched |= 1 << s;
-    placeSlot(nodes, SLOTS + s, slot);
+    placeSlot(nodes, { node: SLOTS + s, depth }, slot);
   }
   // `touched` has a bit for every node of a level that has changed, from the slots up to the root.
   for (let width = SLOTS / 2; width >= 1; width /= 2) {
@@ -148,7 +209,7 @@ export function updateNodes(nodes: Uint8Array, replaced: readonly (Slot | undefi
   }
 }
 
-function placeSlot(nodes: Uint8Array, node: number, slot: Slot): void {
+function placeSlot(nodes: Uint8Array, { node, depth }: { readonly node: number; readonly depth: number }, slot: Slot): void {
   const offset = node * HASH_BYTES;
   if (slot.kind === 'empty') {
     nodes[node] = EMPTY;
@@ -156,6 +217,10 @@ function placeSlot(nodes: Uint8Array, node: number, slot: Slot): void {
   } else if (slot.kind === 'leaf') {
     nodes[node] = LEAF;
     writeLeafHash(slot, nodes, offset);
+  } else if (slot.kind === 'few') {
+    nodes[node] = INNER;
+    const count = slot.leaves.length / LEAF_BYTES;
+    writeFewHash({ from: slot.leaves, at: 0 }, { count, bit: firstBitBelow(depth) }, { from: nodes, at: offset });
   } else {
     nodes[node] = INNER;
     nodes.set(slot.hash, offset);

@@ -1,8 +1,31 @@
 /** Proofs that the state tree holds a key with a value, or does not hold it. */
 import { assert, bytesEqual, HASH_BYTES, type Hash, ZERO_HASH } from '@nacre/base';
 import { nodeHash } from './log-tree.ts';
-import { leafUnder, NODES_BYTES, nodeHashAt, nodeKind, ROOT_NODE, stateLeafHash } from './state-nodes.ts';
-import { childId, EMPTY, INNER, nibbleAt, type PageId, STATE_KEY_BYTES } from './state-page.ts';
+import {
+  countLeft,
+  firstBitBelow,
+  leafUnder,
+  NODES_BYTES,
+  nodeHashAt,
+  nodeKind,
+  ROOT_NODE,
+  stateLeafHash,
+  writeFewHash,
+} from './state-nodes.ts';
+import {
+  childId,
+  EMPTY,
+  FEW,
+  fewAt,
+  INNER,
+  kindOf,
+  LEAF_BYTES,
+  leafIn,
+  nibbleAt,
+  type PageId,
+  STATE_KEY_BYTES,
+  slotKinds,
+} from './state-page.ts';
 import { openPage, type PageReader, rootSlot } from './state-tree.ts';
 
 /** Longest proof: one sibling per bit of the key. */
@@ -45,9 +68,33 @@ export function proveKey(reader: PageReader, root: Hash, key: Uint8Array): State
     const kind = nodeKind(nodes, node);
     if (kind === EMPTY) return { siblings, terminal: { kind: 'empty' } };
     if (kind !== INNER) return { siblings, terminal: leafUnder(page, node) };
+    if (kindOf(slotKinds(page), nibble) === FEW) {
+      return proveAmongFew(fewAt(page, nibble), { key, firstBit: firstBitBelow(id.length), siblings });
+    }
     hash = nodeHashAt(nodes, node);
     id = childId(id, nibble);
   }
+}
+
+/** The rest of a proof, below a slot whose few keys stand in it. */
+function proveAmongFew(
+  leaves: Uint8Array,
+  { key, firstBit, siblings }: { readonly key: Uint8Array; readonly firstBit: number; readonly siblings: Hash[] },
+): StateProof {
+  let at = 0;
+  let count = leaves.length / LEAF_BYTES;
+  for (let bit = firstBit; count > 1; bit++) {
+    const left = countLeft({ from: leaves, at }, { count, bit });
+    const middle = at + left * LEAF_BYTES;
+    const isLeft = bitAt(key, bit) === 0;
+    const beside = isLeft ? { at: middle, count: count - left } : { at, count: left };
+    const sibling = new Uint8Array(HASH_BYTES);
+    if (beside.count > 0) writeFewHash({ from: leaves, at: beside.at }, { count: beside.count, bit: bit + 1 }, { from: sibling, at: 0 });
+    siblings.push(sibling);
+    count = isLeft ? left : count - left;
+    if (!isLeft) at = middle;
+  }
+  return { siblings, terminal: count === 0 ? { kind: 'empty' } : leafIn(leaves, at) };
 }
 
 /**

@@ -8,12 +8,10 @@ import { CryptoError } from './errors.ts';
 import {
   ALL_QUARTERS,
   copyOfNodes,
-  leafUnder,
   loadNodes,
   NODES_BYTES,
   nodeHasHash,
   nodeHashAt,
-  nodeKind,
   quarterHashes,
   quartersOf,
   ROOT_NODE,
@@ -24,11 +22,17 @@ import {
   EMPTY,
   EMPTY_PAGE,
   EMPTY_SLOT,
+  FEW,
+  FEW_MAX,
+  fewAt,
+  fewLeavesOf,
   INNER,
   kindOf,
   LEAF,
+  LEAF_BYTES,
   type Leaf,
   leafAt,
+  leafIn,
   nibbleAt,
   type Page,
   type PageId,
@@ -110,7 +114,7 @@ export function openPage(
 ): Page {
   const page = reader.get(id);
   if (page === undefined) throw pageError('PAGE_MISSING', id, 'is missing');
-  loadNodes(page, nodes, isUpperPage(page) ? ALL_QUARTERS : quartersOf(slots));
+  loadNodes(page, nodes, { quarters: isUpperPage(page) ? ALL_QUARTERS : quartersOf(slots), depth: id.length });
   if (!nodeHasHash(nodes, ROOT_NODE, hash)) throw pageError('PAGE_DAMAGED', id, 'is not the one that the page above it names');
   return page;
 }
@@ -150,11 +154,10 @@ class TreeUpdate {
       const page = openPage(this.#reader, id, { hash: before.hash, nodes, slots: slotsTouched(id, batch) });
       return this.#updatePage(id, { before, page, nodes, batch });
     }
-    const leaves = remainingLeaves(before, batch);
-    const [only] = leaves;
-    if (id !== '' && leaves.length < 2) {
-      if (only === undefined) return EMPTY_SLOT;
-      return before.kind === 'leaf' && bytesEqual(only.key, before.key) && bytesEqual(only.valueHash, before.valueHash) ? before : only;
+    const leaves = remainingLeaves(leavesOf(before), batch);
+    if (id !== '' && leaves.length <= FEW_MAX) {
+      const slot = slotOf(leaves);
+      return sameSlot(slot, before) ? before : slot;
     }
     const nodes = this.#nodesAt(id.length).fill(0);
     return this.#updatePage(id, { before, page: EMPTY_PAGE, nodes, batch: { updates: leaves, start: 0, end: leaves.length } });
@@ -185,45 +188,75 @@ class TreeUpdate {
       isChanged = true;
     }
     if (!isChanged) return before;
-    updateNodes(nodes, replaced);
+    updateNodes(nodes, replaced, id.length);
     const bytes = replaceSlots(page, replaced, quarterHashes(nodes));
     // A page that just became an upper one may lack some of its nodes; it gets them with its next update.
     const isWhole = page === EMPTY_PAGE || isUpperPage(page);
     const updated: Page = isWhole && isUpperPage({ bytes }) ? { bytes, nodes: copyOfNodes(nodes) } : { bytes };
-    const kind = nodeKind(nodes, ROOT_NODE);
-    if (kind === INNER || (kind === LEAF && id === '')) {
+    const few = fewLeavesOf(updated);
+    if (few === null || (id === '' && few.length > 0)) {
       this.pages.push({ id, page: updated });
       return { kind: 'inner', hash: nodeHashAt(nodes, ROOT_NODE) };
     }
-    // Less than two keys are left, so there was a page: what is made anew here holds two at least.
+    // So few keys are left that there was a page: what is made anew here holds more.
     this.pages.push({ id, page: null });
-    return kind === LEAF ? leafUnder(updated, ROOT_NODE) : EMPTY_SLOT;
+    return slotOf(few);
   }
 }
 
-/** The keys, in order, of a subtree that held at most one, after a batch of updates. */
-function remainingLeaves(before: Slot, { updates, start, end }: Batch): Leaf[] {
+/** The keys, in order, that a subtree without pages holds after a batch of updates. */
+function remainingLeaves(before: readonly Leaf[], { updates, start, end }: Batch): Leaf[] {
   const leaves: Leaf[] = [];
-  let pending = before.kind === 'leaf' ? before : undefined;
+  let next = 0;
   for (let i = start; i < end; i++) {
     const { key, valueHash } = updates[i] as StateUpdate;
-    if (pending !== undefined) {
-      const order = compareBytes(key, pending.key);
-      if (order > 0) leaves.push(pending);
-      if (order >= 0) pending = undefined;
+    for (let leaf = before[next]; leaf !== undefined; leaf = before[next]) {
+      const order = compareBytes(key, leaf.key);
+      if (order < 0) break;
+      if (order > 0) leaves.push(leaf);
+      next++;
     }
     if (valueHash !== null) leaves.push({ kind: 'leaf', key, valueHash });
   }
-  if (pending !== undefined) leaves.push(pending);
+  while (next < before.length) leaves.push(before[next++] as Leaf);
   return leaves;
 }
 
+/** The keys of a slot without a page. */
+function leavesOf(slot: Slot): Leaf[] {
+  if (slot.kind === 'leaf') return [slot];
+  const leaves: Leaf[] = [];
+  if (slot.kind === 'few') for (let at = 0; at < slot.leaves.length; at += LEAF_BYTES) leaves.push(leafIn(slot.leaves, at));
+  return leaves;
+}
+
+/** The slot that holds at most `FEW_MAX` keys, given in order. */
+function slotOf(leaves: readonly Leaf[]): Slot {
+  const [only] = leaves;
+  if (only === undefined) return EMPTY_SLOT;
+  if (leaves.length === 1) return only;
+  const bytes = new Uint8Array(leaves.length * LEAF_BYTES);
+  for (const [i, { key, valueHash }] of leaves.entries()) {
+    bytes.set(key, i * LEAF_BYTES);
+    bytes.set(valueHash, i * LEAF_BYTES + STATE_KEY_BYTES);
+  }
+  return { kind: 'few', leaves: bytes };
+}
+
+function sameSlot(a: Slot, b: Slot): boolean {
+  if (a.kind === 'few') return b.kind === 'few' && bytesEqual(a.leaves, b.leaves);
+  if (a.kind === 'leaf') return b.kind === 'leaf' && bytesEqual(a.key, b.key) && bytesEqual(a.valueHash, b.valueHash);
+  return a.kind === b.kind;
+}
+
 function slotAt(page: Page, nodes: Uint8Array, slot: number): Slot {
-  switch (nodeKind(nodes, SLOTS + slot)) {
+  switch (kindOf(slotKinds(page), slot)) {
     case EMPTY:
       return EMPTY_SLOT;
     case LEAF:
       return leafAt(page, slot);
+    case FEW:
+      return { kind: 'few', leaves: fewAt(page, slot) };
     default:
       return { kind: 'inner', hash: nodeHashAt(nodes, SLOTS + slot) };
   }
