@@ -59,10 +59,16 @@ export class AdmissionDesk {
   readonly #options: AdmissionDeskOptions;
   readonly #pending = new Map<string, Pending>();
   readonly #logRate: TokenBucket;
+  readonly #opening = Promise.withResolvers<void>();
 
   constructor(options: AdmissionDeskOptions) {
     this.#options = options;
     this.#logRate = new TokenBucket(LOGGED_REFUSALS_PER_SECOND, options.clock.nowMs());
+  }
+
+  /** Begins to let peers in. Those who came before wait, as long as anyone may be without admission. */
+  open(): void {
+    this.#opening.resolve();
   }
 
   /** A connection has been made. The side that dialled speaks first. */
@@ -98,7 +104,10 @@ export class AdmissionDesk {
       stream.abort(new Error('unexpected admission'));
       return;
     }
-    await this.#negotiate(pending, stream);
+    const dialogue = new FrameStream(stream, ADMISSION_BYTES_MAX);
+    pending.dialogue = dialogue;
+    await Promise.race([this.#opening.promise, pending.outcome.promise]);
+    if (this.#pending.has(connection.id)) await this.#negotiate(pending, dialogue);
   }
 
   /** The dialer has opened the stream of frames; it may arrive before our own end of the dialogue is over. */
@@ -116,7 +125,9 @@ export class AdmissionDesk {
   async #dial(pending: Pending): Promise<void> {
     const { connection } = pending;
     try {
-      const candidate = await this.#negotiate(pending, await connection.newStream(ADMISSION_PROTOCOL));
+      const dialogue = new FrameStream(await connection.newStream(ADMISSION_PROTOCOL), ADMISSION_BYTES_MAX);
+      pending.dialogue = dialogue;
+      const candidate = await this.#negotiate(pending, dialogue);
       if (candidate !== undefined) this.#admit(pending, candidate, await connection.newStream(LANE_PROTOCOL));
     } catch (error) {
       // The connection broke, or what answers there is no node of ours.
@@ -125,16 +136,17 @@ export class AdmissionDesk {
     }
   }
 
-  async #negotiate(pending: Pending, stream: Stream): Promise<Candidate | undefined> {
-    const { admission, securities } = this.#options;
+  async #negotiate(pending: Pending, dialogue: FrameStream): Promise<Candidate | undefined> {
+    const { admission, securities, links } = this.#options;
     const { connection } = pending;
-    const dialogue = new FrameStream(stream, ADMISSION_BYTES_MAX);
-    pending.dialogue = dialogue;
     const admitted = await negotiateAdmission(admission, {
       dialogue,
       remotePeerId: utf8(connection.remotePeer.toString()),
       binding: securities.of(connection).binding,
-      judge: (candidate) => this.#judge(connection, candidate),
+      judge: (candidate) => {
+        const welcome = links.welcomes(connection.remotePeer.toString(), candidate, connection.direction);
+        return this.#judge(connection, candidate) ?? (welcome ? null : 'DUPLICATE');
+      },
     });
     if (!admitted.ok) this.#refuse(pending, admitted.error);
     const candidate = admitted.ok ? admitted.value : undefined;
@@ -142,7 +154,8 @@ export class AdmissionDesk {
     return candidate;
   }
 
-  #judge(connection: Connection, { claim, key, instance }: Candidate): RefusalReason | null {
+  /** Who may not be here, whatever connection it comes by. */
+  #judge(connection: Connection, { claim, key }: Candidate): RefusalReason | null {
     const { gate, scoreboard, followerAllowlist, links, limits } = this.#options;
     const peerId = connection.remotePeer.toString();
     const claimed = claim === null ? null : formatAddress(claim);
@@ -151,7 +164,7 @@ export class AdmissionDesk {
     if (scoreboard.banned(follower ? peerId : (claimed as string))) return 'BANNED';
     if (follower && followerAllowlist !== null && !followerAllowlist.has(peerId)) return 'NOT_ALLOWED';
     if (follower && links.followersBeside(peerId) >= limits.followersMax) return 'TOO_MANY';
-    return links.mayReplace(peerId, { claim, key, instance }, connection.direction) ? null : 'DUPLICATE';
+    return null;
   }
 
   #admit(pending: Pending, candidate: Candidate, lane: Stream): void {
@@ -159,6 +172,8 @@ export class AdmissionDesk {
     // Another connection may have been admitted while this one's lane was on its way.
     const objection = this.#judge(connection, candidate);
     if (objection !== null) return this.#refuse(pending, { code: objection });
+    const { remotePeer, direction } = connection;
+    if (!this.#options.links.admits(remotePeer.toString(), candidate, direction)) return this.#refuse(pending, { code: 'DUPLICATE' });
     if (connection.status !== 'open' || lane.status !== 'open') return this.#refuse(pending, { code: 'CLOSED' });
     if (!this.#settle(pending)) return;
     this.#options.counters.count.admitted++;

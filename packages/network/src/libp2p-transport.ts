@@ -106,7 +106,7 @@ export class Libp2pTransport implements Transport {
   readonly #requests: Requests;
   readonly #reach: Reach;
   #host: Libp2p | null = null;
-  /** Null before the start and after the stop: then nobody is let in. */
+  /** Null before the start, when peers wait to be let in, and after the stop. */
   #handlers: TransportHandlers | null = null;
   #membership: Timer | null = null;
 
@@ -198,6 +198,7 @@ export class Libp2pTransport implements Transport {
   start(handlers: TransportHandlers): void {
     assert(this.#handlers === null && this.#membership === null, 'a transport starts once');
     this.#handlers = handlers;
+    this.#desk.open();
     this.#gossip?.start();
     this.#watchMembership();
     void this.#reach.start(this.#running().getMultiaddrs());
@@ -337,7 +338,6 @@ export class Libp2pTransport implements Transport {
       return reason !== null;
     };
     return {
-      denyInboundConnection: () => this.#handlers === null,
       denyInboundEncryptedConnection: shut,
       denyOutboundEncryptedConnection: shut,
     };

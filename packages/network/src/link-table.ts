@@ -14,16 +14,26 @@ export class LinkTable {
   }
 
   /**
-   * Whether a connection may take the place of the one that the same peer has already. Both ends come to the same answer:
+   * Whether a connection may be let in beside what the same peer has already. As a rule the first connection stays, and of two
+   * that are dialled at once the later one is turned away before it counts. Otherwise:
    *
-   * - a process that was started anew is always believed, its old connection is dead whatever it looks like;
-   * - of two that the same side dialled, the dialer keeps the first and the listener follows it;
-   * - of two dialled by either side at once, the one that the smaller peer id dialled stays.
+   * - a process that was started anew is always believed: its old connection is dead, whatever it looks like;
+   * - a dialer that dials again has lost what it dialled before, so the listener follows it.
    */
-  mayReplace(peerId: string, candidate: Candidate, direction: 'inbound' | 'outbound'): boolean {
+  welcomes(peerId: string, candidate: Candidate, direction: 'inbound' | 'outbound'): boolean {
     const present = this.#byPeerId.get(peerId);
     if (present === undefined || !bytesEqual(present.candidate.instance, candidate.instance)) return true;
-    if (present.connection.direction === direction) return direction === 'inbound';
+    return present.connection.direction === 'inbound' && direction === 'inbound';
+  }
+
+  /**
+   * The same, for a connection that both sides have welcomed already: two may come that far at once. Then the one that the
+   * smaller peer id dialled stays, which both ends find alike whatever they saw first.
+   */
+  admits(peerId: string, candidate: Candidate, direction: 'inbound' | 'outbound'): boolean {
+    if (this.welcomes(peerId, candidate, direction)) return true;
+    const present = this.#byPeerId.get(peerId);
+    if (present?.connection.direction === direction) return false;
     return (direction === 'outbound') === this.#ownPeerId < peerId;
   }
 

@@ -1,7 +1,17 @@
 import { connect } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
 import { NetworkError } from '../src/network-error.ts';
-import { Committee, connected, makeValidator, type NodeOptions, refusals, TestNetwork, type TestNode, until } from './support/nodes.ts';
+import {
+  Committee,
+  connected,
+  makeValidator,
+  type NodeOptions,
+  pause,
+  refusals,
+  TestNetwork,
+  type TestNode,
+  until,
+} from './support/nodes.ts';
 
 vi.setConfig({ testTimeout: 12_000 });
 
@@ -106,13 +116,17 @@ test('a busy port is named', async () => {
   await expect(attempt).rejects.toMatchObject({ fields: { address: node.bareAddress } });
 });
 
-test('nobody is let in before the start', async () => {
+// @mutation packages/network/src/admission-desk.ts
+// -     await Promise.race([this.#opening.promise, pending.outcome.promise]);
+// +     await Promise.resolve(this.#opening);
+test('whoever comes before the start waits for it', async () => {
   const validator = makeValidator();
   network = new TestNetwork(new Committee(validator));
   const listener = await network.idle({ validator });
   const dialer = await network.node({ bootstrap: [listener.address] });
-  await until(() => dialer.transport.counters().dialFailures > 0);
-  expect(listener.transport.peers()).toEqual([]);
+  await pause(300);
+  expect([listener.transport.peers(), dialer.transport.peers()]).toEqual([[], []]);
   listener.start();
   await until(() => connected(listener, dialer));
+  expect([dialer.transport.counters().dials, refusals(dialer)]).toEqual([1, {}]);
 });
