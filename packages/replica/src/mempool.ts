@@ -53,6 +53,8 @@ export class Mempool {
   readonly #bounds: Bounds;
   readonly #byId = new Map<string, Pending>();
   readonly #byBody = new Map<string, Pending>();
+  /** Those that a client was promised, the one sent least recently first. */
+  readonly #acknowledged = new Map<string, Pending>();
   /** Queues in order of arrival, one per account; an account without pending transactions has none. */
   readonly #byAccount = new Map<string, { bytes: number; readonly queue: Map<string, Pending> }>();
   #bytes = 0;
@@ -115,7 +117,7 @@ export class Mempool {
       if (!pending.acknowledged) this.#remove(pending);
       return fail({ code: 'STORE_FAILED', reason: cause instanceof Error ? cause.message : String(cause) });
     }
-    pending.acknowledged = true;
+    this.#acknowledge(pending);
     return ok(undefined);
   }
 
@@ -148,16 +150,25 @@ export class Mempool {
     }
   }
 
-  /** Acknowledged transactions not sent for `intervalMs`, at most `limit`; marks them as sent now. */
-  dueForSending(nowMs: number, intervalMs: number, limit: number): Transaction[] {
-    const due: Transaction[] = [];
-    for (const pending of this.#byId.values()) {
-      if (due.length === limit) break;
-      if (!pending.acknowledged || nowMs - pending.sentAtMs < intervalMs) continue;
-      pending.sentAtMs = nowMs;
-      due.push(pending.transaction);
+  /**
+   * Acknowledged transactions not sent for `intervalMs`, those first that were not sent for longest; marks them as sent now.
+   *
+   * @param limits `bytes`: none is added once so many are reached
+   */
+  dueForSending(nowMs: number, intervalMs: number, limits: { readonly count: number; readonly bytes: number }): Transaction[] {
+    const due: Pending[] = [];
+    let bytes = 0;
+    for (const pending of this.#acknowledged.values()) {
+      if (due.length === limits.count || bytes >= limits.bytes || nowMs - pending.sentAtMs < intervalMs) break;
+      bytes += pending.transaction.bytes.length;
+      due.push(pending);
     }
-    return due;
+    for (const pending of due) {
+      pending.sentAtMs = nowMs;
+      this.#acknowledged.delete(toHex(pending.transaction.txId));
+      this.#acknowledge(pending);
+    }
+    return due.map(({ transaction }) => transaction);
   }
 
   /** Drops what the block at the tip has decided, and what can no longer be: its time is past their validity. */
@@ -201,7 +212,7 @@ export class Mempool {
         } else {
           const pending = this.#insert(decoded.value, nowMs);
           // Acknowledged, but not taken for synced: what a killed process wrote may stand in memory only.
-          pending.acknowledged = value[HASH_BYTES] === ACKNOWLEDGED;
+          if (value[HASH_BYTES] === ACKNOWLEDGED) this.#acknowledge(pending);
         }
       }
       const last = entries.at(-1);
@@ -258,9 +269,17 @@ export class Mempool {
     return pending;
   }
 
+  /** From now on the network is offered it until it is final. Nothing to do if it is final already. */
+  #acknowledge(pending: Pending): void {
+    pending.acknowledged = true;
+    const id = toHex(pending.transaction.txId);
+    if (this.#byId.get(id) === pending) this.#acknowledged.set(id, pending);
+  }
+
   #remove({ transaction }: Pending): void {
     const id = toHex(transaction.txId);
     if (!this.#byId.delete(id)) return;
+    this.#acknowledged.delete(id);
     this.#byBody.delete(toHex(transaction.bodyHash));
     this.#bytes -= transaction.bytes.length;
     const accountId = toHex(transaction.contents.account);

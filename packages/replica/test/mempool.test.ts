@@ -9,6 +9,8 @@ import { openLedger, TestChain } from './support/test-chain.ts';
 import { settled } from './support/virtual-clock.ts';
 
 const NOW_MS = 5;
+/** Of what is sent again: no bound that matters here. */
+const ANY = { count: 9, bytes: 1_000_000 };
 const BOUNDS = { pendingCountMax: 100, pendingBytesMax: 10_000_000, accountShareDivisor: 2 };
 
 let chain: TestChain;
@@ -161,8 +163,8 @@ describe('an admitted transaction', () => {
   });
 
   // @mutation packages/replica/src/mempool.ts
-  // - pending.acknowledged = value[HASH_BYTES] === ACKNOWLEDGED;
-  // + pending.acknowledged = true;
+  // - if (value[HASH_BYTES] === ACKNOWLEDGED) this.#acknowledge(pending);
+  // + this.#acknowledge(pending);
   test('is told from a heard one after a restart', async () => {
     const [admitted, heard] = (await many(2)) as [Transaction, Transaction];
     await mempool.admit(admitted, NOW_MS);
@@ -171,12 +173,12 @@ describe('an admitted transaction', () => {
     const next = await reopened();
     expect(next.isAcknowledged(admitted.txId)).toBe(true);
     expect(next.isAcknowledged(heard.txId)).toBe(false);
-    expect(idsOf(next.dueForSending(NOW_MS + 100, 100, 9))).toEqual(idsOf([admitted]));
+    expect(idsOf(next.dueForSending(NOW_MS + 100, 100, ANY))).toEqual(idsOf([admitted]));
   });
 
   // @mutation packages/replica/src/mempool.ts
-  // - pending.acknowledged = value[HASH_BYTES] === ACKNOWLEDGED;
-  // + pending.acknowledged = value[HASH_BYTES] === ACKNOWLEDGED;
+  // - if (value[HASH_BYTES] === ACKNOWLEDGED) this.#acknowledge(pending);
+  // + if (value[HASH_BYTES] === ACKNOWLEDGED) this.#acknowledge(pending);
   // + pending.durable = Promise.resolve();
   test('written but not yet synced when the process was killed is synced before it is acknowledged again', async () => {
     const transaction = await chain.anyTransaction();
@@ -225,7 +227,7 @@ describe('a heard transaction', () => {
 
   test('is not offered to the network by us', async () => {
     mempool.hear(await chain.anyTransaction(), NOW_MS);
-    expect(mempool.dueForSending(NOW_MS + 10_000, 100, 9)).toEqual([]);
+    expect(mempool.dueForSending(NOW_MS + 10_000, 100, ANY)).toEqual([]);
   });
 });
 
@@ -312,18 +314,33 @@ describe('order', () => {
   });
 
   // @mutation packages/replica/src/mempool.ts
-  // - if (due.length === limit) break;
-  // +
+  // - if (due.length === limits.count || bytes >= limits.bytes || nowMs - pending.sentAtMs < intervalMs) break;
+  // + if (bytes >= limits.bytes || nowMs - pending.sentAtMs < intervalMs) break;
   // @mutation packages/replica/src/mempool.ts
   // - pending.sentAtMs = nowMs;
   // +
   test('what waits long is sent again, at most so many at once, and each again only after the interval', async () => {
     const transactions = await many(3);
     for (const transaction of transactions) await mempool.admit(transaction, NOW_MS);
-    expect(mempool.dueForSending(NOW_MS + 99, 100, 9)).toEqual([]);
-    expect(idsOf(mempool.dueForSending(NOW_MS + 100, 100, 2))).toEqual(idsOf(transactions.slice(0, 2)));
-    expect(idsOf(mempool.dueForSending(NOW_MS + 100, 100, 2))).toEqual(idsOf(transactions.slice(2)));
-    expect(mempool.dueForSending(NOW_MS + 199, 100, 9)).toEqual([]);
+    const two = { ...ANY, count: 2 };
+    expect(mempool.dueForSending(NOW_MS + 99, 100, ANY)).toEqual([]);
+    expect(idsOf(mempool.dueForSending(NOW_MS + 100, 100, two))).toEqual(idsOf(transactions.slice(0, 2)));
+    expect(idsOf(mempool.dueForSending(NOW_MS + 100, 100, two))).toEqual(idsOf(transactions.slice(2)));
+    expect(mempool.dueForSending(NOW_MS + 199, 100, ANY)).toEqual([]);
+  });
+
+  // @mutation packages/replica/src/mempool.ts
+  // - if (due.length === limits.count || bytes >= limits.bytes || nowMs - pending.sentAtMs < intervalMs) break;
+  // + if (due.length === limits.count || nowMs - pending.sentAtMs < intervalMs) break;
+  // @mutation packages/replica/src/mempool.ts
+  // - this.#acknowledged.delete(toHex(pending.transaction.txId));
+  // +
+  test('what is sent again is bounded by bytes, and everything has its turn before anything has a second', async () => {
+    const transactions = await many(3);
+    for (const transaction of transactions) await mempool.admit(transaction, NOW_MS);
+    const one = { ...ANY, bytes: 1 };
+    const turns = [100, 200, 300, 400].map((ms) => idsOf(mempool.dueForSending(NOW_MS + ms, 100, one)));
+    expect(turns.flat()).toEqual(idsOf([...transactions, ...transactions.slice(0, 1)]));
   });
 });
 
