@@ -103,7 +103,7 @@ function watchBatches(onWrite: (operations: number, options: object) => void): v
 
 describe('writes', () => {
   // @mutation packages/ledger/src/level-store.ts
-  // - await batch.write({ sync });
+  // - await batch.write({ sync: sync || nearlyFull !== null });
   // + await batch.write({});
   test('are one batch, synced exactly when asked', async () => {
     const store = await LevelStore.open(path, OPTIONS);

@@ -199,7 +199,7 @@ describe('bytes of a stranger', () => {
   });
 
   // @mutation packages/replica/src/wire.ts
-  // - if (bytes.length > FRAME_BYTES_MAX) return fail({
+  // - if (bytes.length > bytesMax) return fail({
   // + if (false) return fail({
   test('longer than a frame are refused unread', () => {
     expect(decodeMessage(new Uint8Array(FRAME_BYTES_MAX + 1))).toMatchObject({ ok: false, error: { code: 'FRAME_TOO_LARGE' } });
