@@ -234,6 +234,8 @@ describe('against a node', () => {
       .split('\n')
       .map((line) => parsed(line));
     expect([status, events.map(({ data }) => data.payload)]).toEqual([EXIT.done, [1, 2]]);
-    expect((await ask('watch', 'records')).status).toBe(EXIT.refused);
+    expect((await ask('watch', 'records')).status).toBe(EXIT.usage);
+    expect((await ask('watch', 'weather')).status).toBe(EXIT.usage);
+    expect((await ask('watch', 'blocks', '--cursor', 'nonsense')).status).toBe(EXIT.refused);
   });
 });

@@ -3,6 +3,7 @@ import { RPC_PORT } from '../new-testnet.ts';
 import { VERSION } from '../version.ts';
 import { type CommandIo, print, reportFailure } from './command-io.ts';
 
+import { addBenchCommand } from './commands/bench-command.ts';
 import { addCompletionCommand } from './commands/completion-command.ts';
 import { addHomeCommands } from './commands/home-commands.ts';
 import { addNodeCommands } from './commands/node-commands.ts';
@@ -60,6 +61,7 @@ export async function runCli(args: readonly string[], io: CommandIo): Promise<nu
   addRecordCommands(program, context);
   addWatchCommand(program, context);
 
+  addBenchCommand(program, context);
   addCompletionCommand(program, context);
   try {
     await program.parseAsync(args, { from: 'user' });

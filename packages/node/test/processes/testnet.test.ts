@@ -200,6 +200,9 @@ describe('what keeps a node from starting', { timeout: SETUP_TIMEOUT_MS }, () =>
     ]);
     expect([p2p.status, p2p.stderr]).toEqual([7, expect.stringContaining('PORT_BUSY')]);
     await until('it decides alone', async () => (await net.ready(0))?.ready === true);
+    const bench = await net.nacre(['bench', '--testnet', net.directory, '--seconds', '1', '--samples', '10', '--json']);
+    const report = JSON.parse(bench.stdout) as { latency: { p50Ms: number }; single: { perSecond: number }; batched: { records: number } };
+    expect([report.latency.p50Ms > 0, report.single.perSecond > 0, report.batched.records % 100]).toEqual([true, true, 0]);
     process.kill(first.pid, 'SIGINT');
     expect(await first.ended).toBe(0);
   });
