@@ -202,6 +202,10 @@ describe('acknowledgements', () => {
     for (const { name } of puppets.slice(1)) stage.hub.disconnect(actor.name, name);
     await stage.clock.run(5);
     expect(actor.replica.status().voting).toBe(false);
+    const [left] = puppets as [Puppet];
+    left.say({ kind: 'votes', votes: [await stage.chain.vote(1, { height: 1, round: 0, kind: 'prepare', blockHash: null })] });
+    await stage.clock.run(2_000);
+    expect(left.heard('votes')).toEqual([]);
     stage.hub.connect(actor.name, (puppets[1] as Puppet).name);
     await stage.clock.run(5);
     expect(actor.replica.status().voting).toBe(true);
