@@ -90,7 +90,7 @@ test('version 1 of the store: every kind of entry, by the first byte of its key'
     bodies: '5 70dfafbb23f767d36e1cbb95767ac333',
     statuses: '5 bf68071dac5ec4505b22f5472078af2e',
     'state values': '11 7f5fedb36af9df62d472a5745b45eeb9',
-    'state pages': '6 aa767bff2f5267b4b0c980ec96a58831',
+    'state pages': '1 28f6c9ee645f7c4173910a35338d2926',
     'history tiles': '1 add0d85de5bcde36d203a493cac743f5',
     'log tiles': '1 78784068eb1ba606378364f3e86c4095',
     'record ranges': '1 2533828e5405714af491273edae385c5',
