@@ -19,7 +19,7 @@ interface Printed {
   readonly keys: readonly { readonly use: string }[];
   readonly records: readonly object[];
   readonly data: { readonly payload: unknown };
-  readonly error: { readonly reason: string };
+  readonly error: { readonly code: string; readonly nodeCode: string };
 }
 
 const parsed = (text: string) => JSON.parse(text) as Printed;
@@ -180,7 +180,7 @@ describe('against a node', () => {
     const { status, err } = await ask('block', '999999');
     expect(status).toBe(EXIT.refused);
     expect(err).toContain('RPC_REFUSED');
-    expect(parsed((await ask('block', '999999', '--json')).err).error.reason).toBe('BLOCK_UNKNOWN');
+    expect(parsed((await ask('block', '999999', '--json')).err).error).toMatchObject({ code: 'RPC_REFUSED', nodeCode: 'BLOCK_UNKNOWN' });
   });
 
   test('a proof is verified with the genesis alone, as base64 and as JSON', async () => {

@@ -131,7 +131,7 @@ describe('price feed', () => {
       data: { code: 'RECORDS_DISABLED', retryable: false },
     };
     const node = await fakeNode(({ method }) => (method === 'record_submit' ? { error } : undefined));
-    await expect(feed(node.url)).rejects.toMatchObject({ code: 'RPC_REFUSED', fields: { reason: 'RECORDS_DISABLED' } });
+    await expect(feed(node.url)).rejects.toMatchObject({ code: 'RPC_REFUSED', fields: { nodeCode: 'RECORDS_DISABLED' } });
   });
 
   test('the signal ends it, even while nobody answers', async () => {

@@ -3,7 +3,7 @@ import { NacreError } from '@nacre/base';
 export type RpcFailureCode =
   /** Nothing answers at the address, or not in time. */
   | 'RPC_UNREACHABLE'
-  /** The node answered with an error; `fields.reason` is its code. */
+  /** The node answered with an error; `fields.nodeCode` is its code, beside the fields that it gave. */
   | 'RPC_REFUSED';
 
 export class RpcFailure extends NacreError<RpcFailureCode> {
@@ -44,9 +44,10 @@ export async function callRpc(
   }
   const { result, error } = answer;
   if (result !== undefined) return result;
+  const { code: nodeCode, hint, ...data } = error?.data ?? {};
   throw new RpcFailure('RPC_REFUSED', `${method}: ${error?.message ?? 'unreadable answer'}`, {
-    fields: { url, method, reason: error?.data?.code, ...error?.data },
-    ...(error?.data?.hint === undefined ? {} : { hint: error.data.hint }),
+    fields: { ...data, url, method, nodeCode },
+    ...(hint === undefined ? {} : { hint }),
   });
 }
 

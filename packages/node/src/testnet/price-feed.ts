@@ -81,7 +81,7 @@ async function submit({ rpcUrl, service, signal }: FeedOptions, payloads: readon
       return status === 'committed';
     } catch (error) {
       // Expired is final, so the next attempt's transaction cannot be a second one.
-      if (!(error instanceof RpcFailure) || error.fields.reason !== 'TRANSACTION_EXPIRED') throw error;
+      if (!(error instanceof RpcFailure) || error.fields.nodeCode !== 'TRANSACTION_EXPIRED') throw error;
     }
   }
 }

@@ -1,5 +1,8 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RpcFailure } from '../../src/cli/rpc-client.ts';
 import { PROGRAMS, processesOf, RunningTestnet, SETUP_TIMEOUT_MS, startProgram, until } from '../support/running-testnet.ts';
 
 const ROWS = 5105;
@@ -205,6 +208,39 @@ describe('what keeps a node from starting', { timeout: SETUP_TIMEOUT_MS }, () =>
     expect([report.latency.p50Ms > 0, report.single.perSecond > 0, report.batched.records % 100]).toEqual([true, true, 0]);
     process.kill(first.pid, 'SIGINT');
     expect(await first.ended).toBe(0);
+  });
+});
+
+/** Mounting a small file system of one's own takes namespaces, which not every container allows. */
+const hasNamespaces = spawnSync('unshare', ['-rm', 'true']).status === 0;
+
+describe('a full disk', { timeout: SETUP_TIMEOUT_MS }, () => {
+  test.skipIf(!hasNamespaces)('(needs unshare -rm) ends the node with hint and status 8, and nobody is told anything else', async () => {
+    const net = await RunningTestnet.prepare();
+    const base = `${PROGRAMS.node} ${PROGRAMS.nacre}`;
+    const script = [
+      `mount -t tmpfs -o size=6m tmpfs ${net.directory}`,
+      `${base} testnet init --nodes 1 --output ${net.directory}/net --base-port ${net.basePort}`,
+      `exec ${base} start --home ${net.directory}/net/node0 --json`,
+    ].join(' && ');
+    const node = startProgram(['-rm', 'sh', '-c', script], 'unshare');
+    try {
+      await waitForReady(node);
+      const payload = randomBytes(45_000).toString('base64');
+      const submission = { service: 'big', payloads: Array.from({ length: 14 }, () => payload), wait: 'committed', timeoutMs: 30_000 };
+      const refusals = new Set<unknown>();
+      await until('the node is gone', async () => {
+        const outcome = await net.call(0, 'record_submit', submission, 30_000).catch((error: unknown) => error);
+        if (outcome instanceof RpcFailure) refusals.add(outcome.fields.nodeCode ?? outcome.code);
+        return refusals.has('RPC_UNREACHABLE');
+      });
+      // Which write meets the full disk first is chance: the client's own, or the block's, which ends the node.
+      expect(['STORE_FAILED', 'STOPPED', 'RPC_UNREACHABLE']).toEqual(expect.arrayContaining([...refusals]));
+      expect(await node.ended).toBe(8);
+      expect(node.output()).toMatch(/No space left on device[\s\S]*Check free space/);
+    } finally {
+      await net.remove();
+    }
   });
 });
 

@@ -174,12 +174,15 @@ export async function until(what: string, holds: () => Promise<boolean>, timeout
 }
 
 /** Starts a program that goes on until it is told to end. */
-export function startProgram(args: readonly string[]): {
+export function startProgram(
+  args: readonly string[],
+  program: string = process.execPath,
+): {
   readonly pid: number;
   readonly output: () => string;
   readonly ended: Promise<number | null>;
 } {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
     output += String(chunk);
@@ -192,4 +195,4 @@ export function startProgram(args: readonly string[]): {
   return { pid: child.pid ?? 0, output: () => output, ended };
 }
 
-export const PROGRAMS = { nacre: CLI, testnet: MAIN };
+export const PROGRAMS = { node: process.execPath, nacre: CLI, testnet: MAIN };

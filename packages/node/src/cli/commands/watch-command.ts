@@ -30,7 +30,11 @@ export function addWatchCommand(program: Command, context: CommandContext): void
         if (!(error instanceof NacreRpcError)) throw error;
         const { code, message, fields, hint } = error;
         const kind = code === 'NETWORK_UNREACHABLE' || code === 'TIMEOUT' ? 'RPC_UNREACHABLE' : 'RPC_REFUSED';
-        throw new RpcFailure(kind, message, { cause: error, fields: { ...fields, reason: code }, ...(hint === undefined ? {} : { hint }) });
+        throw new RpcFailure(kind, message, {
+          cause: error,
+          fields: { ...fields, nodeCode: code },
+          ...(hint === undefined ? {} : { hint }),
+        });
       }
     });
 }
