@@ -37,6 +37,7 @@ const ALLOWED_NODE_MODULES: Readonly<Record<string, readonly NodeModulesRule[]>>
     { files: 'level-*.ts', reason: 'the Store port on LevelDB' },
     { files: 'memtable-guard.ts', reason: 'looks for new logs in the directory of LevelDB' },
   ],
+  client: [{ files: 'outbox-{file,lock}.ts', reason: 'the outbox of Node.js, exported apart from what browsers load' }],
   network: [{ files: 'pinned-tls.ts', reason: 'TLS options and the exporter, which libp2p does not hand out' }],
   node: [{ files: '**/*.ts', reason: 'the process itself: files, sockets, signals and time' }],
   simulator: [{ files: '{main,command-line}.ts', reason: 'the command: arguments, output and the exit code' }],

@@ -11,6 +11,8 @@ export class NacreRpcError extends NacreError {
   override readonly name = 'NacreRpcError';
   /** Whether the same call may succeed later. */
   readonly retryable: boolean;
+  /** Attempts that the call made, the one with this error included. An earlier one may have been heard although its answer was not. */
+  attempts = 1;
 
   constructor(code: string, message: string, options: NacreErrorOptions & { readonly retryable: boolean }) {
     super(code, message, options);
@@ -34,7 +36,22 @@ export type NacreClientErrorCode =
   /** A record's schema version is neither the one that was asked for nor one that it can be upgraded from. */
   | 'SCHEMA_VERSION_UNKNOWN'
   /** A record's payload is not what its schema says; `cause` is what the schema's `parse` threw. */
-  | 'PAYLOAD_INVALID';
+  | 'PAYLOAD_INVALID'
+  /** The outbox holds as much as it may. */
+  | 'OUTBOX_FULL'
+  /** The outbox was closed before. */
+  | 'OUTBOX_CLOSED'
+  | 'OUTBOX_ID_INVALID'
+  /** Another item waits under this id. */
+  | 'OUTBOX_ID_REUSED'
+  /** What the outbox keeps cannot be read; `fields` say what. Nothing is left out silently. */
+  | 'OUTBOX_DAMAGED'
+  /** What the outbox keeps belongs to another network or account. */
+  | 'OUTBOX_FOREIGN'
+  /** Another process, or another outbox of this one, uses these files. */
+  | 'OUTBOX_LOCKED'
+  /** The file system refuses; `fields.errno` says why. */
+  | 'OUTBOX_STORE_FAILED';
 
 /** What the client itself finds wrong. Trying again does not help. */
 export class NacreClientError extends NacreError<NacreClientErrorCode> {

@@ -33,3 +33,17 @@ export const EVENT_CHARACTERS_QUEUED_MAX = 16 * 1024 * 1024;
 export const SOCKET_SILENCE_MS = 20_000;
 /** How long a subscription looks for a node before it gives up, in ms. */
 export const RECONNECT_MS = 600_000;
+
+/** Items that an outbox keeps. Beyond: `OUTBOX_FULL`, nothing is kept of the new one. */
+export const OUTBOX_ITEMS_MAX = 10_000;
+/** Bytes of the transactions that an outbox keeps, in memory too. Beyond: as above. */
+export const OUTBOX_BYTES_MAX = 64 * 1024 * 1024;
+/** Characters of an item's id. Beyond: `OUTBOX_ID_INVALID`. */
+export const OUTBOX_ID_LENGTH_MAX = 128;
+/** Items being sent, each waiting for its decision. Beyond: they wait their turn, first come, first served. */
+export const OUTBOX_SENDING_MAX = 64;
+/** First and longest pause before an item is sent again, in ms; doubles unless there was progress. */
+export const OUTBOX_RETRY_MS = 100;
+export const OUTBOX_RETRY_MS_MAX = 10_000;
+/** One file of an outbox, in bytes: a transaction of 2 MiB in base64 with room. Beyond: `OUTBOX_DAMAGED`. */
+export const OUTBOX_FILE_BYTES_MAX = 4 * 1024 * 1024;

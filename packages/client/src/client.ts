@@ -1,3 +1,4 @@
+import { toHex } from '@nacre/base';
 import { buildTransaction, type Genesis, NONCE_BYTES, type Operation, type Proven } from '@nacre/ledger';
 import type { AccountKey } from './account-key.ts';
 import { text } from './answer-shape.ts';
@@ -28,6 +29,7 @@ import { NodePool } from './node-pool.ts';
 import { pause } from './pause.ts';
 import { readGenesis } from './read-genesis.ts';
 import { type SubscribeRequest, Subscription } from './subscription.ts';
+import { endingError, type FinalAnswer, transactionEnding } from './transaction-ending.ts';
 import { type ProofQuestion, verifyRecordProof } from './verify-record-proof.ts';
 
 export interface ConnectOptions {
@@ -66,8 +68,6 @@ export interface RecordQuery {
   /** Records fetched at once, at most 1,000; by default 100. */
   readonly pageSize?: number;
 }
-
-export type FinalAnswer = Extract<TransactionAnswer, { readonly status: 'committed' | 'failed' | 'expired' }>;
 
 /** The node's default, for waits that do not say. */
 const WAIT_MS_DEFAULT = 10_000;
@@ -190,6 +190,21 @@ export class NacreClient {
     }
   }
 
+  /**
+   * How a transaction ended, as all nodes know it that answer: for those who would sign its operations again and must not do so while a block
+   * may still hold it. A node may never have heard of a transaction whose time has passed; a later block that it knows then decides.
+   *
+   * @returns null while it is not final
+   */
+  async transactionEnding(
+    transaction: { readonly txId: string; readonly validUntilMs: number },
+    { signal }: CallOptions = {},
+  ): Promise<FinalAnswer | null> {
+    const { context, hash } = this.genesis;
+    const urls = this.#pool.nodes.map(({ url }) => url);
+    return transactionEnding(urls, { ...transaction, chain: context.chain, genesisHash: toHex(hash) }, signal);
+  }
+
   /** The records of a service, fetched page by page as they are read. */
   async *records(query: RecordQuery, options: CallOptions = {}): AsyncGenerator<RecordAnswer, void, undefined> {
     const { pageSize, fromIndex, ...fixed } = query;
@@ -255,9 +270,7 @@ export class NacreClient {
       return { txId, status: 'committed', validUntilMs: transaction.validUntilMs, chain, height, index };
     }
     if (answer.status === 'committed') throw duplicate;
-    const { status, ...fields } = answer;
-    const code = status === 'failed' ? 'TRANSACTION_FAILED' : 'TRANSACTION_EXPIRED';
-    throw new NacreRpcError(code, `the transaction ${status}`, { retryable: false, fields, hint: 'Sign a new one if it is still wanted.' });
+    throw endingError(answer);
   }
 
   async #call<Answer>(call: Call<Answer>): Promise<Answer> {

@@ -65,6 +65,7 @@ export async function callWithFailover<Answer>(pool: NodePool, call: Call<Answer
       pool.succeeded(node);
       return answer;
     } catch (error) {
+      if (error instanceof NacreRpcError) error.attempts = attempt;
       if (!isNodeTrouble(error)) {
         // Whoever refuses a call with reasons is well; an aborted one says nothing of the node.
         if (error instanceof NacreRpcError) pool.succeeded(node);

@@ -13,8 +13,12 @@ export type {
 export * from './client.ts';
 export * from './client-error.ts';
 export type { DataSchema } from './data-schema.ts';
+export { Outbox, type OutboxDependencies, type OutboxOptions } from './outbox.ts';
+export type { OutboxItem, OutboxOutcome } from './outbox-entry.ts';
+export type { OutboxStore, StoredItem } from './outbox-store.ts';
 export { readGenesis } from './read-genesis.ts';
 export * from './service-to-consensus-connector.ts';
 export type { SubscribeRequest, Subscription } from './subscription.ts';
 export type { SubscriptionEvent } from './subscription-socket.ts';
+export type { FinalAnswer } from './transaction-ending.ts';
 export { type ProofQuestion, verifyRecordProof } from './verify-record-proof.ts';

@@ -64,8 +64,9 @@ export class NodePool {
 }
 
 function checkedUrl(text: string): string {
-  const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol)) throw invalid('not the http or https address of a node', { url: text });
+  // `URL.parse` is not in Node.js 20.
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) throw invalid('not the http or https address of a node', { url: text });
   return url.href;
 }
 

@@ -2,6 +2,7 @@ import { readShape, type Shape } from './answer-shape.ts';
 import { TOPICS, type Topic, type TopicData } from './answers.ts';
 import type { NacreRpcError } from './client-error.ts';
 import { ATTEMPT_TIMEOUT_MS, EVENT_CHARACTERS_QUEUED_MAX, EVENTS_QUEUED_MAX, SOCKET_SILENCE_MS } from './client-limits.ts';
+import { deferred } from './deferred.ts';
 import { errorFrom, malformedError, type Params, timeoutError, unreachableError } from './http-call.ts';
 
 /** What a subscription tells. */
@@ -24,7 +25,7 @@ type Message = Readonly<Record<string, unknown>>;
 export class SubscriptionSocket<Name extends Topic> {
   /** Settles with the cursor of the first event to come. */
   readonly begun: Promise<string>;
-  readonly #begin = Promise.withResolvers<string>();
+  readonly #begin = deferred<string>();
   readonly #url: string;
   readonly #topic: Name;
   readonly #socket: WebSocket;
@@ -40,8 +41,6 @@ export class SubscriptionSocket<Name extends Topic> {
     this.#url = url;
     this.#topic = topic;
     this.begun = this.#begin.promise;
-    // Nobody may be waiting any more when it fails.
-    this.begun.catch(() => {});
     const address = new URL('ws', url);
     address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
     const socket = new WebSocket(address);
