@@ -68,7 +68,7 @@ export const RoundOrNoneType = new BoundedUintType(4, { min: 0, max: ROUND_MAX +
 export const ValidatorIndexType = new BoundedUintType(1, { min: 0, max: COMMITTEE_SIZE_MAX - 1 });
 export const FlagType = new BoundedUintType(1, { min: 0, max: 1 });
 export const HashType = new ByteVectorType(HASH_BYTES);
-export const BlockHashType = new BlockHashByteType(HASH_BYTES);
+export const BlockHashType: ByteVectorType = new BlockHashByteType(HASH_BYTES);
 export const SignatureType = new ByteListType(SIGNATURE_BYTES_MAX);
 export const PublicKeyType = new ByteListType(PUBLIC_KEY_BYTES_MAX);
 /** A set of validators; its last bit is set, so that the encoding does not depend on the committee's size. */
