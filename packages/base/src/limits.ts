@@ -49,6 +49,8 @@ export const RECORDS_PAGE_BYTES_MAX = 4 * 1024 * 1024;
  * Beyond: reread from the store.
  */
 export const STATE_PAGES_CACHED_MAX = 65_536;
+/** Encoded bytes of the state's values that are kept decoded: thousands of accounts. Beyond: what was not read lately is decoded anew. */
+export const STATE_VALUES_CACHED_BYTES = 16 * 1024 * 1024;
 /** Pending transactions that a proposer looks at per transaction that a block may hold. Beyond: the block stays as full as it is. */
 export const PROPOSE_EXAMINED_FACTOR = 4;
 /** Attempts to prove something against a tip that moves meanwhile. Beyond: `PROOF_BUSY`, the same call may succeed later. */

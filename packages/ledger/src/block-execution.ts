@@ -33,7 +33,7 @@ export class BlockExecution {
 
   constructor(context: ExecutionContext) {
     this.#context = context;
-    this.overlay = new Overlay(context.state.read);
+    this.overlay = new Overlay(context.state);
   }
 
   /**
@@ -43,23 +43,34 @@ export class BlockExecution {
    * `UNKNOWN_ACCOUNT`, `QUOTA_EXCEEDED`
    */
   include(transaction: Transaction): Result<Outcome, Refusal> {
+    const sponsor = this.admit(transaction);
+    if (!sponsor.ok) return sponsor;
+    const outcome = this.#run(transaction, sponsor.value);
+    this.#included.add(toHex(transaction.txId));
+    this.#outcomes.push(outcome);
+    return ok(outcome);
+  }
+
+  /**
+   * What `include` asks before it runs a transaction: whether a block at this place may hold it, however it ends there. Its bytes are counted
+   * on the quota.
+   *
+   * @returns the sponsor whose quota it uses, or a refusal of `include`
+   */
+  admit({ txId, contents, bytes }: Transaction): Result<Address, Refusal> {
     const { genesis, committee, timeMs } = this.#context;
-    const { account, validUntilMs } = transaction.contents;
+    const { account, validUntilMs } = contents;
     const latestMs = timeMs + genesis.parameters.validityWindowMs;
     if (validUntilMs < timeMs) return fail({ code: 'EXPIRED', validUntilMs, timeMs });
     if (validUntilMs > latestMs) return fail({ code: 'TOO_FAR_AHEAD', validUntilMs, latestMs });
-    const id = toHex(transaction.txId);
-    if (this.#included.has(id) || this.#context.isIncluded(transaction.txId)) return fail({ code: 'DUPLICATE', txId: id });
+    const id = toHex(txId);
+    if (this.#included.has(id) || this.#context.isIncluded(txId)) return fail({ code: 'DUPLICATE', txId: id });
     // The state before the block: signatures are checked before it runs, against keys that are decided.
     const signer = this.overlay.before(ACCOUNT, account);
     if (signer === undefined) return fail({ code: 'UNKNOWN_ACCOUNT', account: toHex(account) });
-    const use = { sponsor: signer.sponsor, bytes: transaction.bytes.length, timeMs };
+    const use = { sponsor: signer.sponsor, bytes: bytes.length, timeMs };
     const quota = useBytes(this.overlay, use, { committee, parameters: genesis.parameters });
-    if (!quota.ok) return quota;
-    const outcome = this.#run(transaction, signer.sponsor);
-    this.#included.add(id);
-    this.#outcomes.push(outcome);
-    return ok(outcome);
+    return quota.ok ? ok(signer.sponsor) : quota;
   }
 
   #run(transaction: Transaction, sponsor: Address): Outcome {

@@ -1,14 +1,19 @@
-import { type Hash, STATE_PAGES_CACHED_MAX, type Store } from '@nacre/base';
-import { PageCache, type PageChange, pageKey, type TileReader } from '@nacre/crypto';
+import { type Hash, STATE_PAGES_CACHED_MAX, STATE_VALUES_CACHED_BYTES, type Store } from '@nacre/base';
+import { PageCache, pageKey, type TileReader } from '@nacre/crypto';
+import type { BlockEffects } from './block-effects.ts';
 import { logTileKey, statePageKey, stateValueKey } from './keys.ts';
-import type { StateReader } from './overlay.ts';
+import { decodeState, type StateReader } from './overlay.ts';
+import type { StateKind } from './state-kinds.ts';
+import { ValueCache } from './value-cache.ts';
 
 /** The state as of the tip, read from the store. */
 export class CommittedState {
   readonly pages: PageCache;
+  /** What the store holds, past what is kept decoded. */
   readonly read: StateReader;
   /** The tiles of a service's record log. */
   readonly logTiles: (service: string) => TileReader;
+  readonly #values = new ValueCache({ bytesMax: STATE_VALUES_CACHED_BYTES });
   #root: Hash;
 
   constructor(store: Store, root: Hash) {
@@ -22,9 +27,26 @@ export class CommittedState {
     return this.#root;
   }
 
+  /**
+   * A value of the state, kept decoded: every transaction asks for its account, its service and its sponsor several times.
+   *
+   * @throws {LedgerError} code `LEDGER_DAMAGED` if what is stored does not decode
+   */
+  value<Identity, Value>(kind: StateKind<Identity, Value>, identity: Identity): Value | undefined {
+    const name = kind.mapKey(identity);
+    const kept = this.#values.get(name);
+    if (kept !== undefined) return kept as Value;
+    const bytes = this.read(kind.stateKey(identity));
+    if (bytes === undefined) return undefined;
+    const value = decodeState(kind, bytes);
+    this.#values.set(name, value, bytes.length);
+    return value;
+  }
+
   /** Call when the store holds the new state. */
-  advance(root: Hash, pages: readonly PageChange[]): void {
+  advance({ stateRoot, pages, values }: Pick<BlockEffects, 'stateRoot' | 'pages' | 'values'>): void {
     this.pages.apply(pages);
-    this.#root = root;
+    for (const { name, value, bytes } of values) this.#values.set(name, value, bytes.length);
+    this.#root = stateRoot;
   }
 }

@@ -9,7 +9,7 @@ import { type StoredTip, storedTipCodec } from './tip.ts';
 
 /** The state before the first block: every validator's account, sponsored by itself, and nobody's commits. */
 export function genesisState(genesis: Genesis): { readonly tip: StoredTip; readonly operations: readonly StoreOperation[] } {
-  const overlay = new Overlay(() => undefined);
+  const overlay = new Overlay({ value: () => undefined });
   for (const { address, publicKey } of genesis.validators) overlay.set(ACCOUNT, address, { publicKey, sponsor: address });
   overlay.set(PARTICIPATION, null, { epoch: 0, heights: 0, commits: genesis.committee.validators.map(() => 0), recent: [] });
   const values = overlay.writes();

@@ -39,7 +39,6 @@ import type {
   TransactionStatus,
 } from './ledger-types.ts';
 import { makeProof, type ProofSubject } from './make-proof.ts';
-import { readState } from './overlay.ts';
 import { proposeBlock } from './propose-block.ts';
 import type { ServiceRecord } from './record.ts';
 import { type RecordPage, RecordStore } from './record-store.ts';
@@ -136,8 +135,8 @@ export class Ledger {
    * that acknowledged it may have judged by an older block, and its client is owed an end before the time runs out.
    */
   includable(transaction: Transaction, nowMs: number): Result<void, Refusal> {
-    const included = this.#execution(Math.max(nowMs, this.#tip.timeMs + 1)).include(transaction);
-    return included.ok ? ok(undefined) : included;
+    const admitted = this.#execution(Math.max(nowMs, this.#tip.timeMs + 1)).admit(transaction);
+    return admitted.ok ? ok(undefined) : admitted;
   }
 
   /** Verifies signatures with the keys of the tip's state; one verdict per transaction, false also for unknown accounts. */
@@ -229,7 +228,7 @@ export class Ledger {
     }
     operations.push({ type: 'put', key: tipKey(), value: storedTipCodec.encode(stored) });
     await this.#store.write(operations, { sync: false });
-    this.#state.advance(effects.stateRoot, effects.pages);
+    this.#state.advance(effects);
     this.#historyRoot = history.root;
     this.#tip = tipOf(stored, block.header, this.genesis);
     return { height, blockHash, timeMs, statuses };
@@ -294,25 +293,25 @@ export class Ledger {
   }
 
   account(address: Address): Account | undefined {
-    return readState(this.#state.read, ACCOUNT, address);
+    return this.#state.value(ACCOUNT, address);
   }
 
   service(name: string): Service | undefined {
-    return readState(this.#state.read, SERVICE, name);
+    return this.#state.value(SERVICE, name);
   }
 
   recordLog(service: string): RecordLog | undefined {
-    return readState(this.#state.read, RECORD_LOG, service);
+    return this.#state.value(RECORD_LOG, service);
   }
 
   /** Who has signed how much of this epoch; undefined before the first block. */
   participation(): Participation | undefined {
-    return readState(this.#state.read, PARTICIPATION, null);
+    return this.#state.value(PARTICIPATION, null);
   }
 
   /** The last decided recovery of a validator. */
   recovery(validator: Address): Recovery | undefined {
-    return readState(this.#state.read, RECOVERY, validator);
+    return this.#state.value(RECOVERY, validator);
   }
 
   /** Records of a service in order; none if there is no such service. */

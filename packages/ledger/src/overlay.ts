@@ -1,9 +1,15 @@
 import type { Hash } from '@nacre/base';
+import type { Codec } from '@nacre/consensus';
 import { LedgerError } from './errors.ts';
 import { type StateKind, stateValueHash } from './state-kinds.ts';
 
 /** Gives the bytes stored for a key of the state tree, as of the tip. */
 export type StateReader = (stateKey: Hash) => Uint8Array | undefined;
+
+/** Gives values of the state before a block. The same one for as long as the block is executed. */
+export interface StateBefore {
+  value<Identity, Value>(kind: StateKind<Identity, Value>, identity: Identity): Value | undefined;
+}
 
 interface Entry {
   readonly stateKey: Hash;
@@ -11,8 +17,11 @@ interface Entry {
   readonly encode: () => Uint8Array;
 }
 
-/** A changed entry of the state, ready for the tree and the store. */
+/** A changed entry of the state, ready for the tree, the store, and whoever keeps values decoded. */
 export interface StateWrite {
+  /** See `StateKind.mapKey`. */
+  readonly name: string;
+  readonly value: unknown;
   readonly stateKey: Hash;
   readonly valueHash: Hash;
   readonly bytes: Uint8Array;
@@ -23,14 +32,13 @@ export interface StateWrite {
  * taking back a transaction means putting the former ones back.
  */
 export class Overlay {
-  readonly #read: StateReader;
-  readonly #before = new Map<string, unknown>();
+  readonly #before: StateBefore;
   readonly #changed = new Map<string, Entry>();
   /** What the current transaction has replaced; null outside of one. */
   #undo: Map<string, Entry | undefined> | null = null;
 
-  constructor(read: StateReader) {
-    this.#read = read;
+  constructor(before: StateBefore) {
+    this.#before = before;
   }
 
   get<Identity, Value>(kind: StateKind<Identity, Value>, identity: Identity): Value | undefined {
@@ -40,11 +48,7 @@ export class Overlay {
 
   /** The value before the block, whatever the block has changed. */
   before<Identity, Value>(kind: StateKind<Identity, Value>, identity: Identity): Value | undefined {
-    const mapKey = kind.mapKey(identity);
-    if (this.#before.has(mapKey)) return this.#before.get(mapKey) as Value | undefined;
-    const value = readState(this.#read, kind, identity);
-    this.#before.set(mapKey, value);
-    return value;
+    return this.#before.value(kind, identity);
   }
 
   set<Identity, Value>(kind: StateKind<Identity, Value>, identity: Identity, value: Value): void {
@@ -70,18 +74,22 @@ export class Overlay {
   }
 
   writes(): StateWrite[] {
-    return Array.from(this.#changed.values(), ({ stateKey, encode }) => {
+    return Array.from(this.#changed, ([name, { stateKey, value, encode }]) => {
       const bytes = encode();
-      return { stateKey, valueHash: stateValueHash(bytes), bytes };
+      return { name, value, stateKey, valueHash: stateValueHash(bytes), bytes };
     });
   }
 }
 
-/** @throws {LedgerError} code `LEDGER_DAMAGED` if what is stored does not decode */
+/** What the store holds, decoded. @throws {LedgerError} code `LEDGER_DAMAGED` if it does not decode */
 export function readState<Identity, Value>(read: StateReader, kind: StateKind<Identity, Value>, identity: Identity): Value | undefined {
   const bytes = read(kind.stateKey(identity));
-  if (bytes === undefined) return undefined;
-  const decoded = kind.codec.decode(bytes);
+  return bytes === undefined ? undefined : decodeState(kind, bytes);
+}
+
+/** @throws {LedgerError} code `LEDGER_DAMAGED` */
+export function decodeState<Value>({ codec }: { readonly codec: Codec<Value> }, bytes: Uint8Array): Value {
+  const decoded = codec.decode(bytes);
   if (!decoded.ok) throw LedgerError.damaged('a state value does not decode', { fields: { refusal: decoded.error } });
   return decoded.value;
 }

@@ -51,8 +51,8 @@ describe('admission', () => {
   });
 
   // @mutation packages/ledger/src/ledger.ts
-  // - return included.ok ? ok(undefined) : included;
-  // + return included.ok && included.value.status === 'failed' ? fail({ code: 'FAILS' }) : included.ok ? ok(undefined) : included;
+  // - return admitted.ok ? ok(undefined) : admitted;
+  // + return admitted.ok ? this.admissible(transaction, nowMs) : admitted;
   test('of what peers pass on takes also what would fail, but not what no block may hold', async () => {
     const { chain, writer } = await TestChain.withService();
     expect(chain.ledger.includable(await chain.append(writer, ['a'], 'nowhere'), now)).toEqual({ ok: true, value: undefined });

@@ -357,3 +357,18 @@ describe('the quota of bytes', () => {
     expect(await run(chain, chain.validator(0), [createAccount(chain.key('b'))])).toEqual(failed('ACCOUNT_QUOTA_EXCEEDED'));
   });
 });
+
+// @mutation packages/ledger/src/committed-state.ts
+// - for (const { name, value, bytes } of values) this.#values.set(name, value, bytes.length);
+// +
+test('what a block has changed is what the next one finds, and what is found after a restart', async () => {
+  const { chain, writer } = await TestChain.withService();
+  expect(chain.ledger.recordLog('prices')?.recordCount).toBe(0);
+  for (const count of [1, 2, 3]) {
+    await chain.decide([await chain.append(writer, ['a'])]);
+    expect(chain.ledger.recordLog('prices')?.recordCount).toBe(count);
+  }
+  const kept = [chain.ledger.recordLog('prices'), chain.ledger.service('prices'), chain.ledger.account(writer.address)];
+  await chain.reopen();
+  expect([chain.ledger.recordLog('prices'), chain.ledger.service('prices'), chain.ledger.account(writer.address)]).toEqual(kept);
+});

@@ -147,12 +147,14 @@ describe('a damaged store', () => {
       value[value.length - 1] = (value.at(-1) as number) ^ 1;
       return store.write([{ type: 'put', key, value: value.length > 8 ? value.slice(0, -1) : utf8('x') }], { sync: true });
     };
+    // Opened anew, so that nothing is kept decoded.
+    await chain.reopen();
+    await flip(stateValueKey(RECORD_LOG.stateKey('prices')));
+    expect(() => chain.ledger.recordLog('prices')).toThrow(LedgerError);
     await flip(statusKey(transaction.txId));
     expect(() => chain.ledger.transactionStatus(transaction.txId)).toThrow(LedgerError);
     await store.write([{ type: 'put', key: expiredKey(new Uint8Array(32)), value: utf8('x') }], { sync: true });
     expect(() => chain.ledger.transactionStatus(new Uint8Array(32))).toThrow(LedgerError);
-    await flip(stateValueKey(RECORD_LOG.stateKey('prices')));
-    expect(() => chain.ledger.recordLog('prices')).toThrow(LedgerError);
     await flip(bodyKey(transaction.bodyHash));
     expect(() => chain.ledger.loadBlock(chain.ledger.tip.blockHash)).toThrow(LedgerError);
     await store.write([{ type: 'delete', key: blockKey(chain.ledger.tip.blockHash) }], { sync: true });
