@@ -24,12 +24,11 @@ export interface BuiltSdk {
 }
 
 /**
- * Builds `@nacre/client` into `packages/client/build/package`: JavaScript with the packages of this repository in it and those of others
+ * Builds `@nacre/client` into `work`/package: JavaScript with the packages of this repository in it and those of others
  * beside it, once for Node.js and once for everything else; one file for web pages, with everything in it; and the types.
  */
-export async function buildSdk(root: string): Promise<BuiltSdk> {
+export async function buildSdk({ root, work }: { readonly root: string; readonly work: string }): Promise<BuiltSdk> {
   const source = join(root, 'packages/client');
-  const work = join(source, 'build');
   const directory = join(work, 'package');
   const dist = join(directory, 'dist');
   rmSync(work, { recursive: true, force: true });

@@ -2,7 +2,7 @@
  * The declaration files that the types of a published package need, out of those that the compiler wrote for the whole house.
  *
  * Packages import one another by their index, which names everything they have. Following that would publish the types of a whole node, so
- * each import of an index becomes imports of the files that declare the names.
+ * each import becomes imports of the files that declare the names.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
@@ -52,18 +52,17 @@ function linkFile(directory: string, path: string): { readonly text: string; rea
   };
   const text = read(directory, path)
     .replaceAll(FROM, (line: string, keyword: string, type = '', what: string, specifier: string) => {
-      if (specifier.startsWith('.')) return `${keyword}${type} ${what} from '${place(beside(path, specifier))}';`;
-      const index = indexOf(specifier);
-      if (index === undefined) return line;
+      const source = sourceOf(path, specifier);
+      if (source === undefined) return line;
+      if (what === '*') return `${keyword}${type} * from '${place(source)}';`;
       const lines = namesOf(what).map(
-        (name) => `${keyword}${type} { ${name} } from '${place(declaringFile(directory, index, plain(name)))}';`,
+        (name) => `${keyword}${type} { ${name} } from '${place(declaringFile(directory, source, plain(name)))}';`,
       );
       return lines.join('\n');
     })
     .replaceAll(INLINE, (whole: string, specifier: string, name: string) => {
-      const index = indexOf(specifier);
-      if (specifier.startsWith('.')) return `import("${place(beside(path, specifier))}").${name}`;
-      return index === undefined ? whole : `import("${place(declaringFile(directory, index, name))}").${name}`;
+      const source = sourceOf(path, specifier);
+      return source === undefined ? whole : `import("${place(declaringFile(directory, source, name))}").${name}`;
     });
   return { text, reached };
 }
@@ -80,7 +79,7 @@ function findDeclaration(directory: string, path: string, name: string): string 
   if (new RegExp(`^export (declare )?(abstract )?(const|function|class|interface|type) ${name}\\b`, 'm').test(text)) return path;
   for (const { keyword, names, specifier } of statementsOf(text)) {
     if (keyword !== 'export' || (names !== '*' && !names.some((each) => plain(each) === name))) continue;
-    const next = specifier.startsWith('.') ? beside(path, specifier) : indexOf(specifier);
+    const next = sourceOf(path, specifier);
     const found = next === undefined ? undefined : findDeclaration(directory, next, name);
     if (found !== undefined) return found;
   }
@@ -96,7 +95,7 @@ function statementsOf(text: string): Statement[] {
 }
 
 function namesOf(what: string): string[] {
-  if (!what.startsWith('{')) throw new Error(`only named imports of an index can be linked, not ${what}`);
+  if (!what.startsWith('{')) throw new Error(`only named imports can be linked, not ${what}`);
   return what
     .slice(1, -1)
     .split(',')
@@ -106,17 +105,15 @@ function namesOf(what: string): string[] {
 
 /** The name without `type`. Renaming is not needed so far. */
 function plain(name: string): string {
-  if (name.includes(' as ')) throw new Error(`a renamed import of an index cannot be linked: ${name}`);
+  if (name.includes(' as ')) throw new Error(`a renamed import cannot be linked: ${name}`);
   return name.replace(/^type /, '');
 }
 
-function indexOf(specifier: string): string | undefined {
+/** @returns the declarations behind an import of ours; undefined for other people's packages */
+function sourceOf(path: string, specifier: string): string | undefined {
+  if (specifier.startsWith('.')) return posix.join(posix.dirname(path), specifier.replace(/\.[jt]s$/, '.d.ts'));
   const [, name, entry = 'index'] = /^@nacre\/([^/]+)(?:\/(.+))?$/.exec(specifier) ?? [];
   return name === undefined ? undefined : `${name}/src/${entry}.d.ts`;
-}
-
-function beside(path: string, specifier: string): string {
-  return posix.join(posix.dirname(path), specifier.replace(/\.[jt]s$/, '.d.ts'));
 }
 
 function published(path: string): string {

@@ -1,3 +1,5 @@
+export type { Address, Hash } from '@nacre/base';
+export type { Genesis, Operation, Proven, ServiceRecord } from '@nacre/ledger';
 export { type AccountKey, createAccountKey, loadSeed } from './account-key.ts';
 export type {
   BlockAnswer,

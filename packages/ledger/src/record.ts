@@ -1,30 +1,11 @@
 import { ContainerType, type ValueOf } from '@chainsafe/ssz';
-import { type Address, fromUtf8, type Hash, utf8 } from '@nacre/base';
+import { fromUtf8, utf8 } from '@nacre/base';
 import { type Codec, convertedCodec, FORMAT_VERSION, HashType, Uint53Type, VersionType } from '@nacre/consensus';
 import { PARAMETER_RULES } from './parameters.ts';
+import type { ServiceRecord } from './service-record.ts';
 import { KeyType, MediaTypeType, NameType, PayloadType, Uint32Type } from './wire.ts';
 
-/**
- * One item of a service's data as the network keeps it. Its canonical bytes are the leaf of the service's log, so a proof of the leaf
- * says all of this: also who wrote it, in which transaction, and at which height and block time it became known.
- */
-export interface ServiceRecord {
-  readonly service: string;
-  /** Position in the service's log, from 0 on. */
-  readonly index: number;
-  readonly height: number;
-  /** Time of the block at that height, ms since 1970. */
-  readonly timeMs: number;
-  readonly txId: Hash;
-  /** The writer that signed the transaction. */
-  readonly account: Address;
-  readonly schema: string;
-  readonly schemaVersion: number;
-  readonly mediaType: string;
-  /** Empty for none. */
-  readonly key: string;
-  readonly payload: Uint8Array;
-}
+export type { ServiceRecord } from './service-record.ts';
 
 /** In a proof, a record is a field of this type. */
 export const RecordType = new ContainerType({
