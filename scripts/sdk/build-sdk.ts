@@ -2,11 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { type BuildOptions, build, type Metafile } from 'esbuild';
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 import { linkDeclarations } from './link-declarations.ts';
-import { externalPackages, type Manifest, publishedManifest } from './published-manifest.ts';
+import { type Manifest, publishedManifest } from './published-manifest.ts';
 
-/** Node.js 20.19 is what the oldest dependency supports; browsers of the same time have all of it. */
+/** What Node.js 20 and browsers of its time have. */
 const TARGET = 'es2022';
 
 export interface BuiltFile {
@@ -24,30 +24,25 @@ export interface BuiltSdk {
 }
 
 /**
- * Builds `@nacre/client` into `work`/package: JavaScript with the packages of this repository in it and those of others
- * beside it, once for Node.js and once for everything else; one file for web pages, with everything in it; and the types.
+ * Builds `@nacre/client` into `work`/package: JavaScript with everything that it needs in it, once for Node.js and once, as one file, for browsers
+ * and everything else; and the types.
+ *
+ * With dependencies inside, people run what was tested: `@chainsafe/ssz` takes any version of its own, and needs a global of Node.js besides.
  */
 export async function buildSdk({ root, work }: { readonly root: string; readonly work: string }): Promise<BuiltSdk> {
   const source = join(root, 'packages/client');
   const directory = join(work, 'package');
   const dist = join(directory, 'dist');
   rmSync(work, { recursive: true, force: true });
-  const manifests = readManifests(root);
 
-  const own = (platform: 'node' | 'browser', entries: readonly string[]): BuildOptions => ({
-    entryPoints: entries.map((name) => join(source, 'src', `${name}.ts`)),
-    outdir: join(dist, platform === 'node' ? 'node' : 'portable'),
-    platform,
-    splitting: true,
-    external: externalPackages(manifests),
-  });
-  const bundles = [await bundle(own('node', ['index', 'outbox-file'])), await bundle(own('browser', ['index']))];
-  const browser = { entryPoints: [join(source, 'src/index.ts')], outfile: join(dist, 'browser/nacre-client.js') };
-  const whole = await bundle({ ...browser, platform: 'browser', minify: true });
-  writeFileSync(join(dist, 'browser/LICENSES.txt'), licenses(root, whole));
-
+  const entry = (name: string): string => join(source, 'src', `${name}.ts`);
+  const bundles = [
+    await bundle({ entryPoints: [entry('index'), entry('outbox-file')], platform: 'node', outdir: join(dist, 'node'), splitting: true }),
+    await bundle({ entryPoints: [entry('index')], platform: 'browser', outfile: join(dist, 'browser/nacre-client.js'), minify: true }),
+  ];
   writeDeclarations(root, { compiled: join(work, 'compiled'), types: join(dist, 'types') });
-  const manifest = publishedManifest(manifests, bundles);
+  writeFileSync(join(dist, 'LICENSES.txt'), licenses(root, bundles));
+  const manifest = publishedManifest(readManifest(source));
   writeFileSync(join(directory, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
   cpSync(join(source, 'README.md'), join(directory, 'README.md'));
   cpSync(join(root, 'LICENSE'), join(directory, 'LICENSE'));
@@ -55,9 +50,31 @@ export async function buildSdk({ root, work }: { readonly root: string; readonly
 }
 
 async function bundle(options: BuildOptions): Promise<Metafile> {
-  const { metafile } = await build({ ...options, bundle: true, format: 'esm', target: TARGET, metafile: true, logLevel: 'error' });
+  const common = { bundle: true, format: 'esm', target: TARGET, metafile: true, logLevel: 'error' } as const;
+  const { metafile } = await build({ ...options, ...common, plugins: options.platform === 'browser' ? [sszWithoutBuffer] : [] });
   return metafile;
 }
+
+/**
+ * `@chainsafe/ssz` makes a `Buffer` for each list type, to mix lengths into hashes that nothing here asks for. These are all uses of it.
+ */
+const BUFFER_FOR_SSZ = `
+class Bytes extends Uint8Array {
+  writeUIntLE(value, offset, length) {
+    for (let at = offset; at < offset + length; at++, value = Math.floor(value / 256)) this[at] = value % 256;
+  }
+}
+const Buffer = { alloc: (length) => new Bytes(length), from: (memory, offset, length) => new Bytes(memory, offset, length) };
+`;
+const sszWithoutBuffer: Plugin = {
+  name: 'ssz-without-buffer',
+  setup({ onLoad }) {
+    onLoad({ filter: /node_modules\/@chainsafe\/ssz\/lib\/.*\.js$/ }, ({ path }) => {
+      const contents = readFileSync(path, 'utf8');
+      return { contents: /\bBuffer\./.test(contents) ? BUFFER_FOR_SSZ + contents : contents };
+    });
+  },
+};
 
 function writeDeclarations(root: string, { compiled, types }: { readonly compiled: string; readonly types: string }): void {
   const configuration = join(root, 'packages/client/tsconfig.build.json');
@@ -71,13 +88,14 @@ function writeDeclarations(root: string, { compiled, types }: { readonly compile
   }
 }
 
-/** The licences of everything that is in a bundle and not ours. */
-function licenses(root: string, { inputs }: Metafile): string {
-  const paths = Object.keys(inputs).flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []);
+/** The licences of everything that is in the bundles and not ours. */
+function licenses(root: string, bundles: readonly Metafile[]): string {
+  const inputs = bundles.flatMap((metafile) => Object.keys(metafile.inputs));
+  const paths = inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []);
   return [...new Set(paths)]
     .sort()
     .map((path) => {
-      const { name, version } = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as Manifest;
+      const { name, version } = readManifest(join(root, path));
       const file = readdirSync(join(root, path)).find((entry) => /^licen[cs]e/i.test(entry));
       if (file === undefined) throw new Error(`${path} has no licence to pass on`);
       return `${name} ${version}\n\n${readFileSync(join(root, path, file), 'utf8').trim()}\n`;
@@ -85,11 +103,8 @@ function licenses(root: string, { inputs }: Metafile): string {
     .join(`\n${'-'.repeat(80)}\n\n`);
 }
 
-function readManifests(root: string): ReadonlyMap<string, Manifest> {
-  const packages = readdirSync(join(root, 'packages'));
-  return new Map(
-    packages.map((name) => [name, JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')) as Manifest]),
-  );
+function readManifest(directory: string): Manifest {
+  return JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as Manifest;
 }
 
 function builtFiles(dist: string): BuiltFile[] {

@@ -1,5 +1,3 @@
-import type { Metafile } from 'esbuild';
-
 /** What is read of a package.json. */
 export interface Manifest {
   readonly name: string;
@@ -7,34 +5,12 @@ export interface Manifest {
   readonly description: string;
   readonly license: string;
   readonly engines?: Readonly<Record<string, string>>;
-  readonly dependencies?: Readonly<Record<string, string>>;
 }
 
-const isOurs = (name: string): boolean => name.startsWith('@nacre/');
-
-/** The packages of others that ours depend on, as esbuild takes them: by name, with all that is in them. */
-export function externalPackages(manifests: ReadonlyMap<string, Manifest>): string[] {
-  return [...versionsOf(manifests).keys()];
-}
-
-/**
- * The package.json that people get. Its dependencies are what the bundles import, at the versions that our packages name.
- *
- * @param manifests of our packages, by the name of their folder
- */
-export function publishedManifest(manifests: ReadonlyMap<string, Manifest>, bundles: readonly Metafile[]): object {
-  const { name, version, description, license, engines } = manifests.get('client') as Manifest;
-  const versions = versionsOf(manifests);
-  const imported = bundles.flatMap(({ outputs }) => Object.values(outputs).flatMap(({ imports }) => imports));
-  const packages = imported
-    .filter(({ external, path }) => external === true && !path.startsWith('node:'))
-    .map(({ path }) => packageOf(path));
-  const dependencies = [...new Set(packages)].sort().map((each) => {
-    const wanted = versions.get(each);
-    if (wanted === undefined) throw new Error(`no package of ours depends on ${each}, which the SDK imports`);
-    return [each, wanted] as const;
-  });
+/** The package.json that people get. It has no dependencies: what the SDK needs is in its files. */
+export function publishedManifest({ name, version, description, license, engines }: Manifest): object {
   const types = (entry: string): string => `./dist/types/client/${entry}.d.ts`;
+  const portable = './dist/browser/nacre-client.js';
   return {
     name,
     version,
@@ -45,21 +21,11 @@ export function publishedManifest(manifests: ReadonlyMap<string, Manifest>, bund
     sideEffects: false,
     files: ['dist'],
     exports: {
-      '.': { types: types('index'), node: './dist/node/index.js', default: './dist/portable/index.js' },
+      '.': { types: types('index'), node: './dist/node/index.js', default: portable },
       './outbox-file': { types: types('outbox-file'), node: './dist/node/outbox-file.js' },
-      './browser': { types: types('index'), default: './dist/browser/nacre-client.js' },
+      // For those who name the file themselves, in a page without a bundler or from a content delivery network.
+      './browser': { types: types('index'), default: portable },
       './package.json': './package.json',
     },
-    dependencies: Object.fromEntries(dependencies),
   };
-}
-
-function versionsOf(manifests: ReadonlyMap<string, Manifest>): ReadonlyMap<string, string> {
-  const all = [...manifests.values()].flatMap(({ dependencies = {} }) => Object.entries(dependencies));
-  return new Map(all.filter(([name]) => !isOurs(name)));
-}
-
-function packageOf(specifier: string): string {
-  const [first = '', second = ''] = specifier.split('/');
-  return first.startsWith('@') ? `${first}/${second}` : first;
 }

@@ -86,19 +86,19 @@ export function malformedError(url: string, problem: string): NacreRpcError {
   });
 }
 
+export const REACH_HINT = 'Check the address and that the node runs; in a web page also that its rpc.allowedOrigins lists the page.';
+
 export function unreachableError(url: string, cause: unknown): NacreRpcError {
   return new NacreRpcError('NETWORK_UNREACHABLE', `no node answers at ${url}`, {
     retryable: true,
     fields: { url },
     cause,
-    hint: 'Check the address and that the node runs; in a web page also that its rpc.allowedOrigins lists the page.',
+    hint: REACH_HINT,
   });
 }
 
-export function timeoutError(message: string, fields: Readonly<Record<string, unknown>>): NacreRpcError {
-  return new NacreRpcError('TIMEOUT', message, {
-    retryable: true,
-    fields,
-    hint: 'A transaction may have been taken nevertheless: look at its status before you sign another.',
-  });
+const MAYBE_TAKEN = 'A transaction may have been taken nevertheless: look at its status before you sign another.';
+
+export function timeoutError(message: string, fields: Readonly<Record<string, unknown>>, hint = MAYBE_TAKEN): NacreRpcError {
+  return new NacreRpcError('TIMEOUT', message, { retryable: true, fields, hint });
 }

@@ -3,7 +3,7 @@ import { TOPICS, type Topic, type TopicData } from './answers.ts';
 import type { NacreRpcError } from './client-error.ts';
 import { ATTEMPT_TIMEOUT_MS, EVENT_CHARACTERS_QUEUED_MAX, EVENTS_QUEUED_MAX, SOCKET_SILENCE_MS } from './client-limits.ts';
 import { deferred } from './deferred.ts';
-import { errorFrom, malformedError, type Params, timeoutError, unreachableError } from './http-call.ts';
+import { errorFrom, malformedError, type Params, REACH_HINT, timeoutError, unreachableError } from './http-call.ts';
 
 /** What a subscription tells. */
 export type SubscriptionEvent<Name extends Topic> =
@@ -50,7 +50,8 @@ export class SubscriptionSocket<Name extends Topic> {
     socket.addEventListener('error', () => this.#end(unreachableError(url, undefined)));
     socket.addEventListener('close', () => this.#end(unreachableError(url, undefined)));
     this.#keepalive = setInterval(() => this.#listen(), SOCKET_SILENCE_MS);
-    this.#patience = setTimeout(() => this.#end(timeoutError(`no subscription at ${url} in time`, { url })), ATTEMPT_TIMEOUT_MS);
+    const silent = timeoutError(`no subscription at ${url} in time`, { url }, REACH_HINT);
+    this.#patience = setTimeout(() => this.#end(silent), ATTEMPT_TIMEOUT_MS);
   }
 
   /** @returns the next event; undefined when the connection has ended and all that it brought has been read, or the signal aborts */

@@ -1,6 +1,6 @@
 import { assert } from '@nacre/base';
 import type { Topic } from './answers.ts';
-import { CALL_TIMEOUT_MS, RECONNECT_MS } from './client-limits.ts';
+import { CALL_ATTEMPTS_MAX, CALL_TIMEOUT_MS, RECONNECT_MS } from './client-limits.ts';
 import { isNodeTrouble, retryAfterMs } from './failover.ts';
 import type { KnownNode, NodePool } from './node-pool.ts';
 import { pause } from './pause.ts';
@@ -43,7 +43,7 @@ export class Subscription<Name extends Topic> implements AsyncIterable<Subscript
   ): Promise<Subscription<Name>> {
     signal?.throwIfAborted();
     const subscription = new Subscription(pool, request, signal);
-    await subscription.#connect(CALL_TIMEOUT_MS);
+    await subscription.#connect({ attemptsMax: CALL_ATTEMPTS_MAX, forMs: CALL_TIMEOUT_MS });
     return subscription;
   }
 
@@ -64,7 +64,7 @@ export class Subscription<Name extends Topic> implements AsyncIterable<Subscript
         const event = await this.#socket?.next(this.#ending);
         if (this.#ending.aborted) break;
         if (event === undefined) {
-          await this.#connect(RECONNECT_MS);
+          await this.#connect({ attemptsMax: Infinity, forMs: RECONNECT_MS });
         } else {
           this.#cursor = event.cursor;
           yield event;
@@ -80,11 +80,11 @@ export class Subscription<Name extends Topic> implements AsyncIterable<Subscript
   }
 
   /** Subscribes at a node, from the cursor on. */
-  async #connect(forMs: number): Promise<void> {
+  async #connect({ attemptsMax, forMs }: { readonly attemptsMax: number; readonly forMs: number }): Promise<void> {
     const { topic, ...rest } = this.#request;
     const deadlineMs = performance.now() + forMs;
     const tried = new Set<KnownNode>();
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       const node = this.#pool.pick(tried) ?? this.#pool.first();
       if (tried.has(node)) tried.clear();
       await pause(Math.max(0, node.availableAtMs - performance.now()), this.#ending);
@@ -102,7 +102,7 @@ export class Subscription<Name extends Topic> implements AsyncIterable<Subscript
         this.#ending.throwIfAborted();
         if (!isNodeTrouble(error)) throw error;
         this.#pool.failed(node, retryAfterMs(error));
-        if (performance.now() >= deadlineMs) throw error;
+        if (attempt >= attemptsMax || performance.now() >= deadlineMs) throw error;
       }
     }
   }
