@@ -195,3 +195,28 @@ test('a burst of verifications by many keys, good and bad among one another, get
   const answers = await Promise.all(claims.map((claim) => verifier.verify(claim)));
   expect(answers).toEqual(claims.map((_, i) => i % 3 !== 0));
 });
+
+// @mutation packages/crypto/src/native-signer.ts
+// - if (verifiedThisTurn >= VERIFIED_PER_TURN) return false;
+// +
+// @mutation packages/crypto/src/native-signer.ts
+// - if (turnHasRoom()) return
+// + if (false) return
+test('what comes one by one is verified at once, a burst only in part, or the event loop would stand still', async () => {
+  const verifier = nativeVerifier('ml-dsa-44');
+  const { publicKey, sign } = nativeSigner('ml-dsa-44', seed);
+  const claim = { publicKey, message, context, signature: await sign(message, context) };
+  for (let turn = 0; turn < 2; turn++) {
+    let answered = 0;
+    const burst = Array.from({ length: 40 }, () =>
+      verifier.verify(claim).then((valid) => {
+        answered += valid ? 1 : 0;
+      }),
+    );
+    for (let i = 0; i < 10; i++) await Promise.resolve();
+    expect(answered).toBe(8);
+    await Promise.all(burst);
+    expect(answered).toBe(40);
+    await new Promise(setImmediate);
+  }
+});
