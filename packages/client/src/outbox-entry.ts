@@ -59,8 +59,9 @@ const ACCESS_ERRORS: ReadonlySet<string> = new Set([
 /** The way of one item, once it is stored, out of its outbox. */
 export class OutboxEntry {
   readonly id: string;
+  /** For whoever waits; the outbox settles it when it has forgotten the item. */
+  readonly settled = deferred<OutboxOutcome>();
   readonly #context: OutboxEntryContext;
-  readonly #settled = deferred<OutboxOutcome>();
   #task: OutboxTask;
   /** Whether a node may have taken the transaction. */
   #mayBeTaken: boolean;
@@ -86,16 +87,19 @@ export class OutboxEntry {
   item(): OutboxItem {
     const task = this.#task;
     const txId = task.kind === 'refused' ? task.txId : toHex(task.transaction.txId);
-    return { id: this.id, txId, problem: this.#problem, outcome: this.#settled.promise };
+    return { id: this.id, txId, problem: this.#problem, outcome: this.settled.promise };
   }
 
-  /** Goes on until the item has left, or the outbox is closing. Never rejects. */
-  async carry(): Promise<void> {
+  /** Goes on until the item may leave. @returns undefined where the outbox is closed before; never rejects */
+  async carry(): Promise<OutboxOutcome | undefined> {
     const { slots, closing } = this.#context;
     while (!closing.aborted) {
       try {
         this.#outcome ??= await slots.run(() => this.#attempt());
-        if (this.#outcome !== undefined) return await this.#leave(this.#outcome);
+        if (this.#outcome !== undefined) {
+          await this.#leave(this.#outcome);
+          return this.#outcome;
+        }
       } catch (error) {
         this.#problem = error;
       }
@@ -103,7 +107,7 @@ export class OutboxEntry {
       await pause(this.#pauseMs * (0.5 + Math.random() / 2), closing).catch(() => {});
       this.#pauseMs = Math.min(2 * this.#pauseMs, OUTBOX_RETRY_MS_MAX);
     }
-    this.#settled.reject(closing.reason);
+    return undefined;
   }
 
   /** Tells first and forgets then, so that no outcome is lost; it may be told again after a crash in between. */
@@ -111,7 +115,6 @@ export class OutboxEntry {
     if (!this.#isTold) await this.#context.onFinal(outcome);
     this.#isTold = true;
     await this.#context.store.remove(this.id);
-    this.#settled.resolve(outcome);
   }
 
   /** @returns undefined while it is not final */

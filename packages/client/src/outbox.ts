@@ -150,11 +150,12 @@ export class Outbox {
   #add(id: string, task: OutboxTask, { bytes, mayBeTaken }: { readonly bytes: number; readonly mayBeTaken: boolean }): OutboxEntry {
     const entry = new OutboxEntry(id, task, { ...this.#context, mayBeTaken });
     this.#entries.set(id, entry);
-    const carried = entry.carry().then(() => {
+    const carried = entry.carry().then((outcome) => {
       this.#carried.delete(id);
-      if (this.#closing.signal.aborted) return;
+      if (outcome === undefined) return entry.settled.reject(this.#closing.signal.reason);
       this.#entries.delete(id);
       this.#bytes -= bytes;
+      entry.settled.resolve(outcome);
     });
     this.#carried.set(id, carried);
     return entry;
