@@ -76,22 +76,22 @@ test('version 1 of the genesis: its hash and its file', () => {
 test('version 1 of the chain: the block hash and state root after three blocks', () => {
   const { blockHash, stateRoot } = chain.ledger.tip;
   expect([toHex(blockHash), toHex(stateRoot)]).toEqual([
-    'ad27d5a8a4cd6984c72f5432f5792c38031e80fc0242833b62774f9913bf8fe2',
-    'bf955a62a12ae6eb1e7447be03a57a83cb68bd9deeb2f5b5dd98db1d9db569e6',
+    '2c922ca56defef8d4055025d2615075192e1a9131158b6cc2df40ea5bf64caad',
+    '9764d45695b368e219d8d68e4358efc393f80ccd946ca64a033a08170826b597',
   ]);
 });
 
 test('version 1 of the store: every kind of entry, by the first byte of its key', async () => {
   expect(await digestByKind(store)).toEqual({
     store: '1 0af0859b68c23a0aff14b369b91b1567',
-    tip: '1 29009e39cbcb16fdf20725e9d212c9c1',
-    blocks: '3 6a5c6d9791181c46a18aa683c5f193aa',
-    heights: '3 40e63d0b1385542e92801c3ed3da75ef',
+    tip: '1 00a819a204e8f770d074cadf36a38e42',
+    blocks: '3 5e39dc5a459c57dc635afc83ddb9cd22',
+    heights: '3 8e9e7c124c489df1d76f5a3f30edeec7',
     bodies: '5 70dfafbb23f767d36e1cbb95767ac333',
     statuses: '5 bf68071dac5ec4505b22f5472078af2e',
     'state values': '11 7f5fedb36af9df62d472a5745b45eeb9',
-    'state pages': '1 28f6c9ee645f7c4173910a35338d2926',
-    'history tiles': '1 add0d85de5bcde36d203a493cac743f5',
+    'state pages': '1 d1d90ed67e929450de6374846ada8d0d',
+    'history tiles': '1 53dc7cd3a6da91972d1de0c9bbc3c4d9',
     'log tiles': '1 78784068eb1ba606378364f3e86c4095',
     'record ranges': '1 2533828e5405714af491273edae385c5',
     'record keys': '3 9903bebc1f3ac47516faebe2211a6a2b',
@@ -141,9 +141,9 @@ test('version 1 of what waits in the mempool', async () => {
 
 describe('version 1 of proofs', () => {
   test.each([
-    ['included', { index: 0 }, '454440b89996b065bd398be4dcb84eac'],
-    ['latest', { key: 'low' }, '2a8241e4b630743a2a0f5aa285936122'],
-    ['absent', { key: 'never' }, '845a2ac25021778ba0d142e941b772a5'],
+    ['included', { index: 0 }, '4d60401e5764efddc651ca6fb28a92e3'],
+    ['latest', { key: 'low' }, '6ba7696ebbf17755cde345f371f913bc'],
+    ['absent', { key: 'never' }, '218432d7116e1f1422abc6fb0089fdef'],
   ])('%s', async (_, wanted, pinned) => {
     const proof = await chain.ledger.prove({ service: 'prices', ...wanted });
     assert(proof.ok, 'the ledger proves what it holds');

@@ -98,8 +98,8 @@ test('text that is read back is the text that was written, a byte order mark inc
 });
 
 // @mutation packages/base/src/bytes.ts
-// - setBigUint64(0, BigInt(value))
-// + setBigUint64(0, BigInt(value), true)
+// -     bytes[at] = rest % 256;
+// +     bytes[7 - at] = rest % 256;
 test('numbers up to 2^53 sort as keys the way they sort as numbers', () => {
   const number = integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
   assert(property(number, number, (a, b) => Math.sign(compareBytes(uint64Bytes(a), uint64Bytes(b))) === Math.sign(a - b)));

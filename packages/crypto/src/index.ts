@@ -8,8 +8,16 @@ export { EMPTY_LOG_ROOT, leafHash, logRoot, nodeHash } from './log-tree.ts';
 export { PageCache, type PageCacheOptions } from './page-cache.ts';
 export * from './portable-signer.ts';
 export { CONTEXT_BYTES_MAX, isSignatureScheme, SCHEMES, type SchemeSizes, SEED_BYTES, type SignatureScheme } from './schemes.ts';
-export { stateLeafHash } from './state-nodes.ts';
-export { decodePage, encodePage, PAGE_BYTES_MAX, type Page, type PageId, pageKey, STATE_KEY_BYTES } from './state-page.ts';
+export {
+  BUCKET_LEAVES_MAX,
+  decodePage,
+  encodePage,
+  PAGE_BYTES_MAX,
+  type Page,
+  type PageId,
+  pageKey,
+  STATE_KEY_BYTES,
+} from './state-page.ts';
 export * from './state-proof.ts';
 export { EMPTY_STATE_ROOT, type PageChange, type PageReader, type StateUpdate, type UpdatedTree, updateTree } from './state-tree.ts';
 export { taggedHash } from './tagged-hash.ts';

@@ -2,19 +2,17 @@
 
 import { assert, HASH_BYTES, type Hash } from '@nacre/base';
 import { sha256, sha256Into } from '#sha256';
+import { hashOfParts } from './hash-of-parts.ts';
 
 /** Root of a log without entries: the hash of the empty string. RFC 6962, section 2.1. */
 export const EMPTY_LOG_ROOT: Hash = sha256(new Uint8Array(0));
 
-const LEAF_PREFIX = 0x00;
+const LEAF_PREFIX = Uint8Array.of(0x00);
 const NODE_PREFIX = 0x01;
 
 /** SHA-256(0x00 || data): an entry as it stands in the tree. */
 export function leafHash(data: Uint8Array): Hash {
-  const input = new Uint8Array(1 + data.length);
-  input[0] = LEAF_PREFIX;
-  input.set(data, 1);
-  return sha256(input);
+  return hashOfParts(LEAF_PREFIX, data);
 }
 
 /** Reused, because allocating 65 bytes costs as much as hashing them. */

@@ -1,134 +1,119 @@
 /** Proofs that the state tree holds a key with a value, or does not hold it. */
-import { assert, bytesEqual, HASH_BYTES, type Hash, ZERO_HASH } from '@nacre/base';
-import { nodeHash } from './log-tree.ts';
+import { assert, bytesEqual, compareBytes, concatBytes, HASH_BYTES, type Hash } from '@nacre/base';
 import {
-  countLeft,
-  firstBitBelow,
-  leafUnder,
-  NODES_BYTES,
-  nodeHashAt,
-  nodeKind,
-  ROOT_NODE,
-  stateLeafHash,
-  writeFewHash,
-} from './state-nodes.ts';
-import {
+  BRANCH_LEVELS,
+  BUCKET_LEAVES_MAX,
+  bucketOf,
+  childHash,
   childId,
-  EMPTY,
-  FEW,
-  fewAt,
-  INNER,
-  kindOf,
+  isEmptyHash,
+  joinHashes,
   LEAF_BYTES,
-  leafIn,
+  leavesOf,
   nibbleAt,
   type PageId,
   STATE_KEY_BYTES,
-  slotKinds,
+  siblingHash,
 } from './state-page.ts';
-import { openPage, type PageReader, rootSlot } from './state-tree.ts';
+import { EMPTY_STATE_ROOT, openPage, type PageReader } from './state-tree.ts';
 
 /** Longest proof: one sibling per bit of the key. */
 export const STATE_PROOF_SIBLINGS_MAX = 8 * STATE_KEY_BYTES;
+/** Other keys that may stand in the bucket of one that is absent. */
+export const STATE_PROOF_OTHERS_MAX = BUCKET_LEAVES_MAX;
 
-/** What stands where the key's path ends: nothing, or the only key of that subtree (the one asked for, or another). */
-export type StateTerminal = { readonly kind: 'empty' } | { readonly kind: 'leaf'; readonly key: Uint8Array; readonly valueHash: Hash };
+export interface StateLeaf {
+  readonly key: Uint8Array;
+  readonly valueHash: Hash;
+}
 
 export interface StateProof {
-  /** The hashes beside the path, from the root's child down. */
+  /** The hashes beside the path, from the root's child down: four per branch. */
   readonly siblings: readonly Hash[];
-  readonly terminal: StateTerminal;
+  /** What else stands in the bucket where the key's path ends, ascending. */
+  readonly others: readonly StateLeaf[];
 }
 
 export interface StateClaim {
   readonly root: Hash;
   readonly key: Uint8Array;
+  /** null: the tree does not hold the key. */
+  readonly valueHash: Hash | null;
   readonly proof: StateProof;
 }
 
-export type StateFinding = { readonly present: true; readonly valueHash: Hash } | { readonly present: false };
-
-/** @throws {CryptoError} code `PAGE_MISSING` or `PAGE_DAMAGED` when the pages are not those of `root` */
-export function proveKey(reader: PageReader, root: Hash, key: Uint8Array): StateProof {
+/**
+ * @returns the proof of what the tree holds under the key, and that: null for nothing
+ * @throws {CryptoError} code `PAGE_MISSING` or `PAGE_DAMAGED` when the pages are not those of `root`
+ */
+export function proveKey(reader: PageReader, root: Hash, key: Uint8Array): { readonly valueHash: Hash | null; readonly proof: StateProof } {
   assert(key.length === STATE_KEY_BYTES, 'a key has 32 bytes');
   const siblings: Hash[] = [];
-  const start = rootSlot(root);
-  if (start.kind === 'empty') return { siblings, terminal: { kind: 'empty' } };
-  const nodes = new Uint8Array(NODES_BYTES);
   let id: PageId = '';
   let hash = root;
-  for (;;) {
-    const nibble = nibbleAt(key, id.length);
-    const page = openPage(reader, id, { hash, nodes, slots: 1 << nibble });
-    let node = ROOT_NODE;
-    for (let bit = 3; bit >= 0 && nodeKind(nodes, node) === INNER; bit--) {
-      node = 2 * node + ((nibble >> bit) & 1);
-      siblings.push(nodeHashAt(nodes, node ^ 1));
+  while (!isEmptyHash(hash)) {
+    const page = openPage(reader, id, hash);
+    if (page.kind === 'bucket') {
+      const { leaves, valueHash } = split(leavesOf(page), key);
+      return { valueHash, proof: { siblings, others: leaves } };
     }
-    const kind = nodeKind(nodes, node);
-    if (kind === EMPTY) return { siblings, terminal: { kind: 'empty' } };
-    if (kind !== INNER) return { siblings, terminal: leafUnder(page, node) };
-    if (kindOf(slotKinds(page), nibble) === FEW) {
-      return proveAmongFew(fewAt(page, nibble), { key, firstBit: firstBitBelow(id.length), siblings });
-    }
-    hash = nodeHashAt(nodes, node);
-    id = childId(id, nibble);
+    const child = nibbleAt(key, 0, id.length);
+    for (let level = BRANCH_LEVELS - 1; level >= 0; level--) siblings.push(siblingHash(page, child, level).slice());
+    hash = childHash(page.nodes, child);
+    id = childId(id, child);
   }
+  return { valueHash: null, proof: { siblings, others: [] } };
 }
 
-/** The rest of a proof, below a slot whose few keys stand in it. */
-function proveAmongFew(
-  leaves: Uint8Array,
-  { key, firstBit, siblings }: { readonly key: Uint8Array; readonly firstBit: number; readonly siblings: Hash[] },
-): StateProof {
-  let at = 0;
-  let count = leaves.length / LEAF_BYTES;
-  for (let bit = firstBit; count > 1; bit++) {
-    const left = countLeft({ from: leaves, at }, { count, bit });
-    const middle = at + left * LEAF_BYTES;
-    const isLeft = bitAt(key, bit) === 0;
-    const beside = isLeft ? { at: middle, count: count - left } : { at, count: left };
-    const sibling = new Uint8Array(HASH_BYTES);
-    if (beside.count > 0) writeFewHash({ from: leaves, at: beside.at }, { count: beside.count, bit: bit + 1 }, { from: sibling, at: 0 });
-    siblings.push(sibling);
-    count = isLeft ? left : count - left;
-    if (!isLeft) at = middle;
+/** The leaves of a bucket without that of `key`, and its value hash. */
+function split(bytes: Uint8Array, key: Uint8Array): { readonly leaves: StateLeaf[]; readonly valueHash: Hash | null } {
+  const leaves: StateLeaf[] = [];
+  let valueHash: Hash | null = null;
+  for (let at = 0; at < bytes.length; at += LEAF_BYTES) {
+    const leaf = { key: bytes.slice(at, at + STATE_KEY_BYTES), valueHash: bytes.slice(at + STATE_KEY_BYTES, at + LEAF_BYTES) };
+    if (bytesEqual(leaf.key, key)) valueHash = leaf.valueHash;
+    else leaves.push(leaf);
   }
-  return { siblings, terminal: count === 0 ? { kind: 'empty' } : leafIn(leaves, at) };
+  return { leaves, valueHash };
 }
 
 /**
- * Checks a proof against a root. There is exactly one valid proof for a root and a key: hashes of leaves, inner nodes and
- * empty subtrees cannot be taken for each other, so the path ends where the tree says.
+ * Checks a proof against a root. For a root and a key exactly one claim holds, with exactly one proof: hashes of buckets, branches and
+ * nothing cannot be taken for each other, so the path ends where the tree says, and a bucket's hash fixes its leaves and their order.
  *
- * @returns what the tree holds under the key, or null if the proof is invalid; never throws
+ * @returns whether the proof shows the claim; never throws
  */
-export function verifyStateProof({ root, key, proof }: StateClaim): StateFinding | null {
-  const { siblings, terminal } = proof;
+export function verifyStateProof({ root, key, valueHash, proof: { siblings, others } }: StateClaim): boolean {
   const depth = siblings.length;
-  if (root.length !== HASH_BYTES || key.length !== STATE_KEY_BYTES || depth > STATE_PROOF_SIBLINGS_MAX) return null;
-  let hash: Hash = ZERO_HASH;
-  if (terminal.kind === 'leaf') {
-    if (terminal.key.length !== STATE_KEY_BYTES || terminal.valueHash.length !== HASH_BYTES) return null;
-    // A leaf away from the path says nothing about the key.
-    if (!sharesBits(terminal.key, key, depth)) return null;
-    hash = stateLeafHash(terminal.key, terminal.valueHash);
-  }
+  if (root.length !== HASH_BYTES || key.length !== STATE_KEY_BYTES || (valueHash !== null && valueHash.length !== HASH_BYTES)) return false;
+  if (depth > STATE_PROOF_SIBLINGS_MAX || depth % BRANCH_LEVELS !== 0 || siblings.some(({ length }) => length !== HASH_BYTES)) return false;
+  // Below nothing there is nothing again, so a path could go on for ever; it ends at the first branch that has keys elsewhere.
+  if (valueHash === null && others.length === 0 && depth > 0 && siblings.slice(-BRANCH_LEVELS).every(isEmptyHash)) return false;
+  const bucket = bucketHash({ key, valueHash }, others);
+  if (bucket === null) return false;
+  let hash = bucket;
   for (let level = depth - 1; level >= 0; level--) {
     const sibling = siblings[level] as Hash;
-    if (sibling.length !== HASH_BYTES) return null;
-    hash = bitAt(key, level) === 0 ? nodeHash(hash, sibling) : nodeHash(sibling, hash);
+    hash = bitAt(key, level) === 0 ? joinHashes(hash, sibling) : joinHashes(sibling, hash);
   }
-  if (!bytesEqual(hash, root)) return null;
-  if (terminal.kind === 'leaf' && bytesEqual(terminal.key, key)) return { present: true, valueHash: terminal.valueHash };
-  return { present: false };
+  return bytesEqual(hash, root);
+}
+
+/** The hash of the bucket that holds `others` and, if it has a value, the key; null if there is no such bucket. */
+function bucketHash({ key, valueHash }: Pick<StateClaim, 'key' | 'valueHash'>, others: readonly StateLeaf[]): Hash | null {
+  const count = others.length + (valueHash === null ? 0 : 1);
+  if (count > BUCKET_LEAVES_MAX) return null;
+  if (count === 0) return EMPTY_STATE_ROOT;
+  const leaves: StateLeaf[] = [...others];
+  if (others.some((leaf) => leaf.key.length !== STATE_KEY_BYTES || leaf.valueHash.length !== HASH_BYTES)) return null;
+  if (others.some((leaf) => bytesEqual(leaf.key, key))) return null;
+  if (valueHash !== null) {
+    const above = others.findIndex((leaf) => compareBytes(leaf.key, key) > 0);
+    leaves.splice(above === -1 ? leaves.length : above, 0, { key, valueHash });
+  }
+  return bucketOf(concatBytes(...leaves.flatMap((leaf) => [leaf.key, leaf.valueHash]))).hash;
 }
 
 function bitAt(key: Uint8Array, index: number): number {
   return ((key[index >> 3] as number) >> (7 - (index & 7))) & 1;
-}
-
-function sharesBits(a: Uint8Array, b: Uint8Array, bits: number): boolean {
-  for (let i = 0; i < bits; i++) if (bitAt(a, i) !== bitAt(b, i)) return false;
-  return true;
 }

@@ -1,56 +1,33 @@
 /**
- * A sparse Merkle tree over 32-byte keys, kept in pages (see state-page.ts). An empty subtree is 32 zero bytes, a subtree
- * with one key is that leaf, any other is SHA-256(0x01 || left || right). So the root is a function of the set of
- * (key, value hash) alone: not of the order of updates, nor of what was there before.
+ * A Merkle tree over 32-byte keys, kept in pages (see state-page.ts): branches of 16 children down to where at most 32 keys are left,
+ * and those in a bucket. The root is a function of the set of (key, value hash) alone: not of the order of updates, nor of what was
+ * there before.
  */
-import { assert, bytesEqual, compareBytes, HASH_BYTES, type Hash, ZERO_HASH } from '@nacre/base';
+import { assert, bytesEqual, compareBytes, concatBytes, HASH_BYTES, type Hash, ZERO_HASH } from '@nacre/base';
 import { CryptoError } from './errors.ts';
 import {
-  ALL_QUARTERS,
-  copyOfNodes,
-  loadNodes,
-  NODES_BYTES,
-  nodeHasHash,
-  nodeHashAt,
-  quarterHashes,
-  quartersOf,
-  ROOT_NODE,
-  updateNodes,
-} from './state-nodes.ts';
-import {
+  type Branch,
+  BUCKET_LEAVES_MAX,
+  branchOf,
+  bucketOf,
+  CHILDREN,
+  childHash,
   childId,
-  EMPTY,
-  EMPTY_PAGE,
-  EMPTY_SLOT,
-  FEW,
-  FEW_MAX,
-  fewAt,
-  fewLeavesOf,
-  INNER,
-  kindOf,
-  LEAF,
+  isEmptyHash,
   LEAF_BYTES,
-  type Leaf,
-  leafAt,
-  leafIn,
+  leafCount,
+  leavesOf,
+  NO_CHILDREN,
   nibbleAt,
   type Page,
   type PageId,
-  replaceSlots,
-  SLOTS,
-  type Slot,
   STATE_KEY_BYTES,
-  slotKinds,
 } from './state-page.ts';
 
 /** Root of a tree without keys. */
 export const EMPTY_STATE_ROOT: Hash = ZERO_HASH;
 
-/**
- * A page with at least so many pages below belongs to the upper levels, which come back with nearly every update, and keeps
- * the hashes of its nodes. The others, by far the most, are hashed anew when needed and take a third of the memory.
- */
-const UPPER_PAGES_BELOW = SLOTS / 2 + 1;
+const NO_LEAVES = new Uint8Array(0);
 
 export interface PageReader {
   /** @returns the page, or undefined if none is stored under the id */
@@ -92,30 +69,19 @@ export function updateTree(reader: PageReader, root: Hash, updates: readonly Sta
     assert(i === 0 || !bytesEqual(key, (sorted[i - 1] as StateUpdate).key), 'a batch of updates names a key once');
   }
   const update = new TreeUpdate(reader);
-  const after = update.subtree('', rootSlot(root), { updates: sorted, start: 0, end: sorted.length });
-  return { root: after.kind === 'inner' ? after.hash : EMPTY_STATE_ROOT, pages: update.pages };
-}
-
-/** The root page is kept even for a single key, so seen from above a tree is empty or a page. */
-export function rootSlot(root: Hash): Slot {
-  return bytesEqual(root, EMPTY_STATE_ROOT) ? EMPTY_SLOT : { kind: 'inner', hash: root };
+  const after = update.subtree('', root, { updates: sorted, start: 0, end: sorted.length });
+  return { root: after, pages: Array.from(update.changed, ([id, page]) => ({ id, page })) };
 }
 
 /**
- * Reads a page and fills `nodes` with its nodes, of those below the quarters at least where the given slots lie.
+ * Reads the page that stands at `id`.
  *
- * @param slots a set of bits
- * @throws {CryptoError} code `PAGE_MISSING`, or `PAGE_DAMAGED` if the page is not the one that its parent names by `hash`
+ * @throws {CryptoError} code `PAGE_MISSING`, or `PAGE_DAMAGED` if it is not the one that the page above names by `hash`
  */
-export function openPage(
-  reader: PageReader,
-  id: PageId,
-  { hash, nodes, slots }: { readonly hash: Hash; readonly nodes: Uint8Array; readonly slots: number },
-): Page {
+export function openPage(reader: PageReader, id: PageId, hash: Hash): Page {
   const page = reader.get(id);
   if (page === undefined) throw pageError('PAGE_MISSING', id, 'is missing');
-  loadNodes(page, nodes, { quarters: isUpperPage(page) ? ALL_QUARTERS : quartersOf(slots), depth: id.length });
-  if (!nodeHasHash(nodes, ROOT_NODE, hash)) throw pageError('PAGE_DAMAGED', id, 'is not the one that the page above it names');
+  if (!bytesEqual(page.hash, hash)) throw pageError('PAGE_DAMAGED', id, 'is not the one that the page above it names');
   return page;
 }
 
@@ -134,144 +100,134 @@ interface Batch {
 }
 
 class TreeUpdate {
-  readonly pages: PageChange[] = [];
+  readonly changed = new Map<PageId, Page | null>();
   readonly #reader: PageReader;
-  /** The nodes of the pages on the path being worked on, by depth: at most 64. */
-  readonly #nodes: Uint8Array[] = [];
 
   constructor(reader: PageReader) {
     this.#reader = reader;
   }
 
   /**
-   * @param id the page that this subtree has if it holds more than one key
+   * @param before the hash of what stands at `id`, zeros for nothing
    * @param batch updates of keys below `id`
-   * @returns what stands there afterwards: `before` itself if nothing changed
+   * @returns the hash of what stands there afterwards: `before` itself if nothing changed
    */
-  subtree(id: PageId, before: Slot, batch: Batch): Slot {
-    if (before.kind === 'inner') {
-      const nodes = this.#nodesAt(id.length);
-      const page = openPage(this.#reader, id, { hash: before.hash, nodes, slots: slotsTouched(id, batch) });
-      return this.#updatePage(id, { before, page, nodes, batch });
-    }
-    const leaves = remainingLeaves(leavesOf(before), batch);
-    if (id !== '' && leaves.length <= FEW_MAX) {
-      const slot = slotOf(leaves);
-      return sameSlot(slot, before) ? before : slot;
-    }
-    const nodes = this.#nodesAt(id.length).fill(0);
-    return this.#updatePage(id, { before, page: EMPTY_PAGE, nodes, batch: { updates: leaves, start: 0, end: leaves.length } });
+  subtree(id: PageId, before: Hash, batch: Batch): Hash {
+    const page = isEmptyHash(before) ? null : openPage(this.#reader, id, before);
+    if (page?.kind === 'branch') return this.#updateBranch(id, page, batch) ?? before;
+    const leaves = page === null ? NO_LEAVES : leavesOf(page);
+    const after = mergeLeaves(leaves, batch);
+    if (bytesEqual(after, leaves)) return before;
+    if (after.length > 0) return this.#place(id, after);
+    this.changed.set(id, null);
+    return EMPTY_STATE_ROOT;
   }
 
-  #nodesAt(depth: number): Uint8Array {
-    let nodes = this.#nodes[depth];
-    if (nodes === undefined) {
-      nodes = new Uint8Array(NODES_BYTES);
-      this.#nodes[depth] = nodes;
-    }
-    return nodes;
-  }
-
-  #updatePage(
-    id: PageId,
-    { before, page, nodes, batch: { updates, start, end } }: { before: Slot; page: Page; nodes: Uint8Array; batch: Batch },
-  ): Slot {
-    const replaced = new Array<Slot | undefined>(SLOTS).fill(undefined);
+  /** @returns null if nothing changed */
+  #updateBranch(id: PageId, before: Branch, { updates, start, end }: Batch): Hash | null {
+    const replaced = new Array<Hash | undefined>(CHILDREN).fill(undefined);
     let isChanged = false;
+    let mayShrink = false;
     for (let from = start, to = start; from < end; from = to) {
-      const nibble = nibbleAt((updates[from] as StateUpdate).key, id.length);
-      while (to < end && nibbleAt((updates[to] as StateUpdate).key, id.length) === nibble) to++;
-      const old = slotAt(page, nodes, nibble);
-      const slot = this.subtree(childId(id, nibble), old, { updates, start: from, end: to });
-      if (slot === old) continue;
-      replaced[nibble] = slot;
+      const child = nibbleAt((updates[from] as StateUpdate).key, 0, id.length);
+      for (; to < end; to++) {
+        const { key, valueHash } = updates[to] as StateUpdate;
+        if (nibbleAt(key, 0, id.length) !== child) break;
+        mayShrink ||= valueHash === null;
+      }
+      const old = childHash(before.nodes, child);
+      const hash = this.subtree(childId(id, child), old, { updates, start: from, end: to });
+      if (hash === old) continue;
+      replaced[child] = hash;
       isChanged = true;
     }
-    if (!isChanged) return before;
-    updateNodes(nodes, replaced, id.length);
-    const bytes = replaceSlots(page, replaced, quarterHashes(nodes));
-    // A page that just became an upper one may lack some of its nodes; it gets them with its next update.
-    const isWhole = page === EMPTY_PAGE || isUpperPage(page);
-    const updated: Page = isWhole && isUpperPage({ bytes }) ? { bytes, nodes: copyOfNodes(nodes) } : { bytes };
-    const few = fewLeavesOf(updated);
-    if (few === null || (id === '' && few.length > 0)) {
-      this.pages.push({ id, page: updated });
-      return { kind: 'inner', hash: nodeHashAt(nodes, ROOT_NODE) };
+    if (!isChanged) return null;
+    const after = branchOf(before.nodes, replaced);
+    const few = mayShrink ? this.#fewLeaves(id, after) : null;
+    if (few === null) {
+      this.changed.set(id, after);
+      return after.hash;
     }
-    // So few keys are left that there was a page: what is made anew here holds more.
-    this.pages.push({ id, page: null });
-    return slotOf(few);
+    for (let child = 0; child < CHILDREN; child++) {
+      // What this same update put there was never stored, so there is nothing to delete.
+      if (isEmptyHash(childHash(before.nodes, child))) this.changed.delete(childId(id, child));
+      else this.changed.set(childId(id, child), null);
+    }
+    if (few.length > 0) return this.#place(id, few);
+    this.changed.set(id, null);
+    return EMPTY_STATE_ROOT;
+  }
+
+  /** @returns the leaves below a branch if they are few enough for a bucket, else null */
+  #fewLeaves(id: PageId, { nodes }: Branch): Uint8Array | null {
+    const buckets: Uint8Array[] = [];
+    let count = 0;
+    for (let child = 0; child < CHILDREN; child++) {
+      const hash = childHash(nodes, child);
+      if (isEmptyHash(hash)) continue;
+      const page = this.changed.get(childId(id, child)) ?? openPage(this.#reader, childId(id, child), hash);
+      if (page.kind === 'branch') return null;
+      count += leafCount(page);
+      if (count > BUCKET_LEAVES_MAX) return null;
+      buckets.push(leavesOf(page));
+    }
+    return concatBytes(...buckets);
+  }
+
+  /** Makes the pages for leaves where there was none, or one bucket. @returns the hash of the uppermost */
+  #place(id: PageId, leaves: Uint8Array): Hash {
+    const page =
+      leaves.length <= BUCKET_LEAVES_MAX * LEAF_BYTES ? bucketOf(leaves) : branchOf(NO_CHILDREN, this.#placeChildren(id, leaves));
+    this.changed.set(id, page);
+    return page.hash;
+  }
+
+  #placeChildren(id: PageId, leaves: Uint8Array): (Hash | undefined)[] {
+    const children = new Array<Hash | undefined>(CHILDREN).fill(undefined);
+    for (let from = 0, to = 0; from < leaves.length; from = to) {
+      const child = nibbleAt(leaves, from, id.length);
+      while (to < leaves.length && nibbleAt(leaves, to, id.length) === child) to += LEAF_BYTES;
+      children[child] = this.#place(childId(id, child), leaves.subarray(from, to));
+    }
+    return children;
   }
 }
 
-/** The keys, in order, that a subtree without pages holds after a batch of updates. */
-function remainingLeaves(before: readonly Leaf[], { updates, start, end }: Batch): Leaf[] {
-  const leaves: Leaf[] = [];
+/** Where the leaves of a bucket and a few more are merged: allocating an array each time would cost as much as merging. */
+const merged = new Uint8Array(2 * BUCKET_LEAVES_MAX * LEAF_BYTES);
+
+/** @returns the leaves, one behind the other and ascending, after a batch of updates; mostly a view that the next call overwrites */
+function mergeLeaves(before: Uint8Array, { updates, start, end }: Batch): Uint8Array {
+  const lengthMax = before.length + (end - start) * LEAF_BYTES;
+  const after = lengthMax <= merged.length ? merged : new Uint8Array(lengthMax);
+  let length = 0;
   let next = 0;
   for (let i = start; i < end; i++) {
     const { key, valueHash } = updates[i] as StateUpdate;
-    for (let leaf = before[next]; leaf !== undefined; leaf = before[next]) {
-      const order = compareBytes(key, leaf.key);
-      if (order < 0) break;
-      if (order > 0) leaves.push(leaf);
-      next++;
+    const from = next;
+    let order = 1;
+    while (next < before.length) {
+      order = compareKeyAt(before, next, key);
+      if (order >= 0) break;
+      next += LEAF_BYTES;
     }
-    if (valueHash !== null) leaves.push({ kind: 'leaf', key, valueHash });
+    after.set(before.subarray(from, next), length);
+    length += next - from;
+    if (order === 0) next += LEAF_BYTES;
+    if (valueHash === null) continue;
+    after.set(key, length);
+    after.set(valueHash, length + STATE_KEY_BYTES);
+    length += LEAF_BYTES;
   }
-  while (next < before.length) leaves.push(before[next++] as Leaf);
-  return leaves;
+  after.set(before.subarray(next), length);
+  return after.subarray(0, length + before.length - next);
 }
 
-/** The keys of a slot without a page. */
-function leavesOf(slot: Slot): Leaf[] {
-  if (slot.kind === 'leaf') return [slot];
-  const leaves: Leaf[] = [];
-  if (slot.kind === 'few') for (let at = 0; at < slot.leaves.length; at += LEAF_BYTES) leaves.push(leafIn(slot.leaves, at));
-  return leaves;
-}
-
-/** The slot that holds at most `FEW_MAX` keys, given in order. */
-function slotOf(leaves: readonly Leaf[]): Slot {
-  const [only] = leaves;
-  if (only === undefined) return EMPTY_SLOT;
-  if (leaves.length === 1) return only;
-  const bytes = new Uint8Array(leaves.length * LEAF_BYTES);
-  for (const [i, { key, valueHash }] of leaves.entries()) {
-    bytes.set(key, i * LEAF_BYTES);
-    bytes.set(valueHash, i * LEAF_BYTES + STATE_KEY_BYTES);
+/** Compares the key that begins at `at` with another. */
+function compareKeyAt(bytes: Uint8Array, at: number, key: Uint8Array): number {
+  for (let i = 0; i < STATE_KEY_BYTES; i++) {
+    const difference = (bytes[at + i] as number) - (key[i] as number);
+    if (difference !== 0) return difference;
   }
-  return { kind: 'few', leaves: bytes };
-}
-
-function sameSlot(a: Slot, b: Slot): boolean {
-  if (a.kind === 'few') return b.kind === 'few' && bytesEqual(a.leaves, b.leaves);
-  if (a.kind === 'leaf') return b.kind === 'leaf' && bytesEqual(a.key, b.key) && bytesEqual(a.valueHash, b.valueHash);
-  return a.kind === b.kind;
-}
-
-function slotAt(page: Page, nodes: Uint8Array, slot: number): Slot {
-  switch (kindOf(slotKinds(page), slot)) {
-    case EMPTY:
-      return EMPTY_SLOT;
-    case LEAF:
-      return leafAt(page, slot);
-    case FEW:
-      return { kind: 'few', leaves: fewAt(page, slot) };
-    default:
-      return { kind: 'inner', hash: nodeHashAt(nodes, SLOTS + slot) };
-  }
-}
-
-/** The slots, as a set of bits, that updates of keys below the page `id` lie in. */
-function slotsTouched(id: PageId, { updates, start, end }: Batch): number {
-  let slots = 0;
-  for (let i = start; i < end; i++) slots |= 1 << nibbleAt((updates[i] as StateUpdate).key, id.length);
-  return slots;
-}
-
-function isUpperPage(page: Page): boolean {
-  const kinds = slotKinds(page);
-  let pagesBelow = 0;
-  for (let s = 0; s < SLOTS; s++) if (kindOf(kinds, s) === INNER) pagesBelow++;
-  return pagesBelow >= UPPER_PAGES_BELOW;
+  return 0;
 }

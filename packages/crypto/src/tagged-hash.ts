@@ -1,5 +1,5 @@
-import { assert, concatBytes, type Hash, utf8 } from '@nacre/base';
-import { sha256 } from '#sha256';
+import { assert, type Hash, utf8 } from '@nacre/base';
+import { hashOfParts } from './hash-of-parts.ts';
 
 /** Tags kept in encoded form. They are constants of the program, so reaching this is a bug: a tag was made from data. */
 const TAGS_MAX = 256;
@@ -14,7 +14,7 @@ const encodedTags = new Map<string, Uint8Array>();
  * caller delimits them.
  */
 export function taggedHash(tag: string, ...parts: readonly Uint8Array[]): Hash {
-  return sha256(concatBytes(encodedTag(tag), ...parts));
+  return hashOfParts(encodedTag(tag), ...parts);
 }
 
 function encodedTag(tag: string): Uint8Array {

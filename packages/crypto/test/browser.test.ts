@@ -26,7 +26,7 @@ test('what the main entry reaches in a browser names nothing that only Node has'
   };
   const reached = reachableFrom('src/index.ts', (specifier) => (imports[specifier] as { default: string }).default.slice(2));
   expect(reached).toContain('src/sha256-portable.ts');
-  expect(reached).toContain('src/state-nodes.ts');
+  expect(reached).toContain('src/state-page.ts');
   for (const path of reached) {
     const code = readFileSync(join(packageRoot, path), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
     expect({ path, named: code.match(/'node:|\bBuffer\b|\bprocess\b/) }).toEqual({ path, named: null });

@@ -29,8 +29,8 @@ const spoil = (bytes: Hash): Hash => bytes.map((byte, i) => (i === 0 ? byte ^ 1 
 
 describe('log root', () => {
   // @mutation packages/crypto/src/log-tree.ts
-  // - const LEAF_PREFIX = 0x00;
-  // + const LEAF_PREFIX = 0x02;
+  // - const LEAF_PREFIX = Uint8Array.of(0x00);
+  // + const LEAF_PREFIX = Uint8Array.of(0x02);
   // @mutation packages/crypto/src/log-tree.ts
   // - const NODE_PREFIX = 0x01;
   // + const NODE_PREFIX = 0x00;

@@ -7,37 +7,48 @@ export interface Entry {
   readonly valueHash: Hash;
 }
 
-function bit(key: Uint8Array, index: number): number {
-  return ((key[Math.floor(index / 8)] as number) >> (7 - (index % 8))) & 1;
-}
-
 function hashOf(...parts: Uint8Array[]): Hash {
   return sha256(concatBytes(...parts));
 }
 
-export function naiveStateRoot(entries: readonly Entry[], depth = 0): Hash {
-  const [only] = entries;
-  if (only === undefined) return ZERO_HASH;
-  if (entries.length === 1) return hashOf(Uint8Array.of(0), only.key, only.valueHash);
-  const [left, right] = [0, 1].map((side) => entries.filter(({ key }) => bit(key, depth) === side));
-  return hashOf(Uint8Array.of(1), naiveStateRoot(left ?? [], depth + 1), naiveStateRoot(right ?? [], depth + 1));
+function nibble(key: Uint8Array, depth: number): number {
+  return Number.parseInt(toHex(key)[depth] ?? '', 16);
 }
 
+function join(left: Hash, right: Hash): Hash {
+  return toHex(left) === toHex(ZERO_HASH) && toHex(right) === toHex(ZERO_HASH) ? ZERO_HASH : hashOf(Uint8Array.of(1), left, right);
+}
+
+/** The levels of the binary tree over some hashes, from those up to the root. */
+function levelsOver(hashes: readonly Hash[]): Hash[][] {
+  const levels = [[...hashes]];
+  for (let level = levels[0] as Hash[]; level.length > 1; levels.push(level)) {
+    level = Array.from({ length: level.length / 2 }, (_, i) => join(level[2 * i] as Hash, level[2 * i + 1] as Hash));
+  }
+  return levels;
+}
+
+function childrenOf(entries: readonly Entry[], depth: number): Entry[][] {
+  return Array.from({ length: 16 }, (_, child) => entries.filter(({ key }) => nibble(key, depth) === child));
+}
+
+/** @param entries ascending */
+export function naiveStateRoot(entries: readonly Entry[], depth = 0): Hash {
+  if (entries.length === 0) return ZERO_HASH;
+  if (entries.length <= 32) return hashOf(Uint8Array.of(0), ...entries.flatMap(({ key, valueHash }) => [key, valueHash]));
+  const levels = levelsOver(childrenOf(entries, depth).map((child) => naiveStateRoot(child, depth + 1)));
+  return levels.at(-1)?.[0] as Hash;
+}
+
+/** @param entries ascending */
 export function naiveStateProof(entries: readonly Entry[], key: Uint8Array, depth = 0): StateProof {
-  const [only] = entries;
-  if (only === undefined) return { siblings: [], terminal: { kind: 'empty' } };
-  if (entries.length === 1) return { siblings: [], terminal: { kind: 'leaf', ...only } };
-  const side = bit(key, depth);
-  const below = naiveStateProof(
-    entries.filter((entry) => bit(entry.key, depth) === side),
-    key,
-    depth + 1,
-  );
-  const sibling = naiveStateRoot(
-    entries.filter((entry) => bit(entry.key, depth) !== side),
-    depth + 1,
-  );
-  return { siblings: [sibling, ...below.siblings], terminal: below.terminal };
+  if (entries.length <= 32) return { siblings: [], others: entries.filter((entry) => toHex(entry.key) !== toHex(key)) };
+  const children = childrenOf(entries, depth);
+  const levels = levelsOver(children.map((child) => naiveStateRoot(child, depth + 1)));
+  const child = nibble(key, depth);
+  const siblings = [3, 2, 1, 0].map((level) => levels[level]?.[(child >> level) ^ 1] as Hash);
+  const below = naiveStateProof(children[child] as Entry[], key, depth + 1);
+  return { siblings: [...siblings, ...below.siblings], others: below.others };
 }
 
 /** A tree on a map of pages, with the map of entries that it should be equal to. */

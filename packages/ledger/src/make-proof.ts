@@ -1,4 +1,4 @@
-import { assert, bytesEqual, fail, type Hash, ok, type Refusal, type Result } from '@nacre/base';
+import { assert, fail, type Hash, ok, type Refusal, type Result } from '@nacre/base';
 import { type Committee, minimalCertificate } from '@nacre/consensus';
 import { inclusionProof, proveKey, type StateProof } from '@nacre/crypto';
 import type { CommittedState } from './committed-state.ts';
@@ -34,22 +34,20 @@ function makeClaim(subject: ProofSubject, state: CommittedState): ProofClaim {
     const log = readState(state.read, RECORD_LOG, record.service);
     assert(log !== undefined, 'a record belongs to a service');
     const inclusion = inclusionProof({ size: log.recordCount, readTile: state.logTiles(record.service) }, record.index);
-    const { siblings } = prove(state, RECORD_LOG.stateKey(record.service));
-    return { kind: 'included', record, ...log, inclusion, siblings };
+    return { kind: 'included', record, ...log, inclusion, state: prove(state, RECORD_LOG.stateKey(record.service), true) };
   }
   if (subject.kind === 'latest') {
     const { record } = subject;
-    const { siblings } = prove(state, LATEST_RECORD.stateKey({ service: record.service, key: record.key }));
-    return { kind: 'latest', record, siblings };
+    const stateKey = LATEST_RECORD.stateKey({ service: record.service, key: record.key });
+    return { kind: 'latest', record, state: prove(state, stateKey, true) };
   }
   const { service, key } = subject;
   const stateKey = LATEST_RECORD.stateKey({ service, key });
-  const { siblings, terminal } = prove(state, stateKey);
-  if (terminal.kind === 'empty') return { kind: 'absent', service, key, stateKey, siblings, other: null };
-  assert(!bytesEqual(terminal.key, stateKey), 'a key without a record is not in the state');
-  return { kind: 'absent', service, key, stateKey, siblings, other: { key: terminal.key, valueHash: terminal.valueHash } };
+  return { kind: 'absent', service, key, stateKey, state: prove(state, stateKey, false) };
 }
 
-function prove(state: CommittedState, stateKey: Hash): StateProof {
-  return proveKey(state.pages, state.root, stateKey);
+function prove({ pages, root }: CommittedState, stateKey: Hash, isPresent: boolean): StateProof {
+  const { valueHash, proof } = proveKey(pages, root, stateKey);
+  assert((valueHash !== null) === isPresent, 'the records say which keys the state holds');
+  return proof;
 }

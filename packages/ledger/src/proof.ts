@@ -13,7 +13,7 @@ import {
   Uint53Type,
   VersionType,
 } from '@nacre/consensus';
-import { INCLUSION_PROOF_MAX, STATE_PROOF_SIBLINGS_MAX } from '@nacre/crypto';
+import { INCLUSION_PROOF_MAX, STATE_PROOF_OTHERS_MAX, STATE_PROOF_SIBLINGS_MAX, type StateProof } from '@nacre/crypto';
 import { HEADER_BYTES_MAX, type Header, HeaderType, headerFromWire, headerToWire } from './header.ts';
 import { RECORD_BYTES_MAX, RecordType, recordFromWire, recordToWire, type ServiceRecord } from './record.ts';
 import { KeyType, NameType } from './wire.ts';
@@ -26,15 +26,15 @@ interface IncludedClaim {
   readonly logRoot: Hash;
   /** From the leaf up. RFC 6962, section 2.1.1. */
   readonly inclusion: readonly Hash[];
-  /** Of the log's entry in the state, from the root down. */
-  readonly siblings: readonly Hash[];
+  /** Of the log's entry in the state. */
+  readonly state: StateProof;
 }
 
 /** The record is the latest under its key. */
 interface LatestClaim {
   readonly kind: 'latest';
   readonly record: ServiceRecord;
-  readonly siblings: readonly Hash[];
+  readonly state: StateProof;
 }
 
 /** No record has the key. */
@@ -47,9 +47,7 @@ interface AbsentClaim {
    * this a proof with a byte of its key changed would be the proof for that other key.
    */
   readonly stateKey: Hash;
-  readonly siblings: readonly Hash[];
-  /** The only entry of the subtree where the key would stand, or null if it is empty. */
-  readonly other: { readonly key: Hash; readonly valueHash: Hash } | null;
+  readonly state: StateProof;
 }
 
 export type ProofClaim = IncludedClaim | LatestClaim | AbsentClaim;
@@ -61,21 +59,23 @@ export interface Proof {
   readonly certificate: Certificate;
 }
 
-const SiblingsType = new ListCompositeType(HashType, STATE_PROOF_SIBLINGS_MAX);
+const StateProofType = new ContainerType({
+  siblings: new ListCompositeType(HashType, STATE_PROOF_SIBLINGS_MAX),
+  others: new ListCompositeType(new ContainerType({ key: HashType, valueHash: HashType }), STATE_PROOF_OTHERS_MAX),
+});
 const IncludedType = new ContainerType({
   record: RecordType,
   recordCount: Uint53Type,
   logRoot: HashType,
   inclusion: new ListCompositeType(HashType, INCLUSION_PROOF_MAX),
-  siblings: SiblingsType,
+  state: StateProofType,
 });
-const LatestType = new ContainerType({ record: RecordType, siblings: SiblingsType });
+const LatestType = new ContainerType({ record: RecordType, state: StateProofType });
 const AbsentType = new ContainerType({
   service: NameType,
   key: KeyType,
   stateKey: HashType,
-  siblings: SiblingsType,
-  other: new ListCompositeType(new ContainerType({ key: HashType, valueHash: HashType }), 1),
+  state: StateProofType,
 });
 const ClaimType = new UnionType([IncludedType, LatestType, AbsentType]);
 const ProofType = new ContainerType({ version: VersionType, claim: ClaimType, header: HeaderType, certificate: CertificateType });
@@ -86,7 +86,11 @@ const SELECTOR = { included: 0, latest: 1, absent: 2 } as const;
 
 /** Above the longest encoding of a proof in bytes. */
 export const PROOF_BYTES_MAX =
-  RECORD_BYTES_MAX + HEADER_BYTES_MAX + CERTIFICATE_BYTES_MAX + (INCLUSION_PROOF_MAX + STATE_PROOF_SIBLINGS_MAX) * 32 + 2048;
+  RECORD_BYTES_MAX +
+  HEADER_BYTES_MAX +
+  CERTIFICATE_BYTES_MAX +
+  (INCLUSION_PROOF_MAX + STATE_PROOF_SIBLINGS_MAX + 2 * STATE_PROOF_OTHERS_MAX) * 32 +
+  2048;
 
 /** The one binary form of a proof. */
 export const proofCodec: Codec<Proof> = convertedCodec(ProofType, {
@@ -107,19 +111,19 @@ export const proofCodec: Codec<Proof> = convertedCodec(ProofType, {
 
 function claimToWire(claim: ProofClaim): WireClaim {
   const selector = SELECTOR[claim.kind];
-  const siblings = [...claim.siblings];
+  const state = { siblings: [...claim.state.siblings], others: [...claim.state.others] };
   switch (claim.kind) {
     case 'included': {
       const { recordCount, logRoot } = claim;
       const record = recordToWire(claim.record);
-      const value: ValueOf<typeof IncludedType> = { record, recordCount, logRoot, inclusion: [...claim.inclusion], siblings };
+      const value: ValueOf<typeof IncludedType> = { record, recordCount, logRoot, inclusion: [...claim.inclusion], state };
       return { selector, value };
     }
     case 'latest':
-      return { selector, value: { record: recordToWire(claim.record), siblings } };
+      return { selector, value: { record: recordToWire(claim.record), state } };
     case 'absent': {
-      const { service, key, stateKey, other } = claim;
-      return { selector, value: { service: utf8(service), key: utf8(key), stateKey, siblings, other: other === null ? [] : [other] } };
+      const { service, key, stateKey } = claim;
+      return { selector, value: { service: utf8(service), key: utf8(key), stateKey, state } };
     }
   }
 }
@@ -131,13 +135,12 @@ function claimFromWire({ selector, value }: WireClaim): ProofClaim {
     return { kind: 'included', record: recordFromWire(record), ...rest };
   }
   if (selector === SELECTOR.latest) {
-    const { record, siblings } = value as ValueOf<typeof LatestType>;
-    return { kind: 'latest', record: recordFromWire(record), siblings };
+    const { record, state } = value as ValueOf<typeof LatestType>;
+    return { kind: 'latest', record: recordFromWire(record), state };
   }
   const absent = value as ValueOf<typeof AbsentType>;
   const service = fromUtf8(absent.service);
   const key = fromUtf8(absent.key);
   if (service === undefined || key === undefined) throw new RangeError('not UTF-8');
-  const { stateKey, siblings } = absent;
-  return { kind: 'absent', service, key, stateKey, siblings, other: absent.other[0] ?? null };
+  return { kind: 'absent', service, key, stateKey: absent.stateKey, state: absent.state };
 }

@@ -1,6 +1,6 @@
 import { bytesEqual, fail, type Hash, ok, type Refusal, type Result, type Verifier } from '@nacre/base';
 import { isMinimal, verifyCertificate } from '@nacre/consensus';
-import { leafHash, type StateFinding, type StateTerminal, verifyInclusion, verifyStateProof } from '@nacre/crypto';
+import { leafHash, type StateProof, verifyInclusion, verifyStateProof } from '@nacre/crypto';
 import type { Genesis } from './genesis.ts';
 import { blockHash } from './header.ts';
 import { isName } from './names.ts';
@@ -58,27 +58,25 @@ function checkPlace({ header, certificate }: Proof, hash: Hash): Result<void, Re
 function checkClaim(claim: ProofClaim, root: Hash): ProvenClaim | null {
   switch (claim.kind) {
     case 'included': {
-      const { record, recordCount, logRoot, inclusion, siblings } = claim;
+      const { record, recordCount, logRoot, inclusion, state } = claim;
       const leaf = leafHash(recordCodec.encode(record));
       if (!verifyInclusion({ leafHash: leaf, index: record.index, size: recordCount, proof: inclusion, root: logRoot })) return null;
       const log = { kind: RECORD_LOG, identity: record.service, value: { recordCount, logRoot } };
-      return stateHolds(log, { root, siblings }) ? { kind: 'included', service: record.service, record } : null;
+      return stateHolds(log, { root, state }) ? { kind: 'included', service: record.service, record } : null;
     }
     case 'latest': {
-      const { record, siblings } = claim;
+      const { record, state } = claim;
       const { service, key, index } = record;
       const latest = { kind: LATEST_RECORD, identity: { service, key }, value: { index, leafHash: leafHash(recordCodec.encode(record)) } };
-      return stateHolds(latest, { root, siblings }) ? { kind: 'latest', service, key, record } : null;
+      return stateHolds(latest, { root, state }) ? { kind: 'latest', service, key, record } : null;
     }
     case 'absent': {
-      const { service, key, siblings, other } = claim;
+      const { service, key, state } = claim;
       // Unkeyed records are never under a key, so the absence of the empty one would say nothing.
       if (!isName(service) || key === '') return null;
       const stateKey = LATEST_RECORD.stateKey({ service, key });
       if (!bytesEqual(stateKey, claim.stateKey)) return null;
-      const terminal: StateTerminal = other === null ? { kind: 'empty' } : { kind: 'leaf', ...other };
-      const finding = verifyStateProof({ root, key: stateKey, proof: { siblings, terminal } });
-      return finding?.present === false ? { kind: 'absent', service, key } : null;
+      return verifyStateProof({ root, key: stateKey, valueHash: null, proof: state }) ? { kind: 'absent', service, key } : null;
     }
   }
 }
@@ -86,10 +84,9 @@ function checkClaim(claim: ProofClaim, root: Hash): ProvenClaim | null {
 /** Whether the state under `root` holds the value. */
 function stateHolds<Identity, Value>(
   entry: { readonly kind: StateKind<Identity, Value>; readonly identity: Identity; readonly value: Value },
-  { root, siblings }: { readonly root: Hash; readonly siblings: readonly Hash[] },
+  { root, state }: { readonly root: Hash; readonly state: StateProof },
 ): boolean {
   const key = entry.kind.stateKey(entry.identity);
   const valueHash = stateValueHash(entry.kind.codec.encode(entry.value));
-  const finding: StateFinding | null = verifyStateProof({ root, key, proof: { siblings, terminal: { kind: 'leaf', key, valueHash } } });
-  return finding?.present === true;
+  return verifyStateProof({ root, key, valueHash, proof: state });
 }

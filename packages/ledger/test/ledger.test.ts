@@ -10,7 +10,7 @@ describe('a new ledger', () => {
   test('stands before the first block', async () => {
     const { ledger, genesis } = await TestChain.create();
     expect(ledger.tip).toMatchObject({ height: 0, blockHash: genesis.hash, timeMs: GENESIS_MS, header: null, certificate: null });
-    expect(toHex(ledger.tip.stateRoot)).toBe('5bfc133e3968b53b461c973d52c08a2209d21ac78b49a5e5331b9bef3a16fd3a');
+    expect(toHex(ledger.tip.stateRoot)).toBe('ae3cc0281236b9e4426fc381684383b119dfccd75603243ee93713ad60931482');
     expect([ledger.blockAt(1), ledger.headerAt(1), ledger.certificateAt(0), ledger.blockByHash(genesis.hash)]).toEqual([
       undefined,
       undefined,

@@ -32,8 +32,8 @@ describe('opening', () => {
   ];
 
   // @mutation packages/ledger/src/stored-tail.ts
-  // - const fits = bytes !== undefined && held !== undefined && bytesEqual(stateValueHash(bytes), held);
-  // + const fits = bytes !== undefined && held !== undefined;
+  // - const fits = bytes !== undefined && valueHash !== null && bytesEqual(stateValueHash(bytes), valueHash);
+  // + const fits = bytes !== undefined && valueHash !== null;
   // @mutation packages/ledger/src/stored-tail.ts
   // - root !== undefined && bytesEqual(root, log.logRoot)
   // + root !== undefined

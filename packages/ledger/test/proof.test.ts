@@ -81,13 +81,21 @@ describe('a proof', () => {
   });
 
   test('shows the absence of many keys, in empty places and in others', async () => {
-    const { chain } = await filled();
+    const { chain, writer } = await filled();
+    // Enough keys that the state has branches, and few enough that some of their children are empty.
+    await chain.decide([
+      await chain.append(
+        writer,
+        Array.from({ length: 26 }, (_, i) => [`some ${i}`, 'x'] as const),
+      ),
+    ]);
+    await chain.decide([]);
     const others = new Set<boolean>();
     for (let i = 0; i < 40; i++) {
       const proof = await prove(chain, { key: `none ${i}` });
       expect(await shown(chain, proof)).toMatchObject({ kind: 'absent', key: `none ${i}` });
       const decoded = proofCodec.decode(proof);
-      others.add(decoded.ok && decoded.value.claim.kind === 'absent' && decoded.value.claim.other !== null);
+      others.add(decoded.ok && decoded.value.claim.kind === 'absent' && decoded.value.claim.state.others.length > 0);
     }
     expect(others).toEqual(new Set([true, false]));
   });
@@ -102,9 +110,9 @@ describe('a proof', () => {
     const { chain } = await filled();
     const hashes = await Promise.all(kinds.map(async ([, wanted]) => toHex(leafHash(await prove(chain, wanted)))));
     expect(hashes).toEqual([
-      '4ef211bfb6e72c1355aaa69163f2b372c74d539d22a2644e54918bee9f8bb7df',
-      '55c6e164cc5cb88a1956033bceabe6941000346a74495f9a3f0237e8a86a4063',
-      'c1b3978e9a7cdb6923498b1168d320e8b2cb4dd9137958a61b928e05226bdb4d',
+      '5a81f6c70a60c84db676176bd06e664f5e6fef30090600ac544cbc56a1ba7105',
+      '619d9b07c9c80fcace3ab158808a63af4523b359abba9f18c295c056468356dd',
+      '8edd6c0888d1a1c17a53d986e8ddeaf9730ef96e78a0b62365d8198b56b84960',
     ]);
   });
 
@@ -265,13 +273,13 @@ describe('no proof is accepted', () => {
   // - if (!verifyInclusion({ leafHash: leaf, index: record.index, size: recordCount, proof: inclusion, root: logRoot })) return null;
   // +
   // @mutation packages/ledger/src/verify-proof.ts
-  // - return stateHolds(log, { root, siblings }) ?
+  // - return stateHolds(log, { root, state }) ?
   // + return log !== undefined ?
   test('of a record that is not in the log, or of a log that is not in the state', async () => {
     const claim = (change: object) => altered({ index: 30 }, (proof) => ({ ...proof, claim: { ...proof.claim, ...change } }));
     expect(await claim({})).toBe('included');
     const forged = leafHash(utf8('x'));
-    for (const change of [{ inclusion: [] }, { recordCount: 51 }, { logRoot: forged }, { siblings: [] }])
+    for (const change of [{ inclusion: [] }, { recordCount: 51 }, { logRoot: forged }, { state: { siblings: [], others: [] } }])
       expect(await claim(change)).toBe('PROOF_CLAIM');
     // A log of one's own making, in which the record really is.
     expect(await claim({ recordCount: 31, inclusion: Array.from({ length: 5 }, () => forged) })).toBe('PROOF_CLAIM');
@@ -293,7 +301,7 @@ describe('no proof is accepted', () => {
   });
 
   // @mutation packages/ledger/src/verify-proof.ts
-  // - return stateHolds(latest, { root, siblings }) ?
+  // - return stateHolds(latest, { root, state }) ?
   // + return latest !== undefined ?
   test('of an earlier record as the latest', async () => {
     const change = async ({ claim, ...rest }: Proof, chain: TestChain): Promise<Proof> => {
@@ -304,17 +312,23 @@ describe('no proof is accepted', () => {
   });
 
   // @mutation packages/ledger/src/verify-proof.ts
-  // - return finding?.present === false ?
-  // + return finding !== null ?
+  // - return verifyStateProof({ root, key: stateKey, valueHash: null, proof: state }) ?
+  // + return !verifyStateProof({ root, key: stateKey, valueHash: stateKey, proof: state }) ?
   test('of the absence of a key that has a record', async () => {
     const change = ({ claim, ...rest }: Proof): Proof => {
       if (claim.kind !== 'latest') return expect.unreachable();
-      const { record, siblings } = claim;
+      const { record, state } = claim;
       const stateKey = LATEST_RECORD.stateKey({ service: record.service, key: record.key });
       const valueHash = stateValueHash(LATEST_RECORD.codec.encode({ index: record.index, leafHash: leafHash(recordCodec.encode(record)) }));
       return {
         ...rest,
-        claim: { kind: 'absent', service: record.service, key: record.key, stateKey, siblings, other: { key: stateKey, valueHash } },
+        claim: {
+          kind: 'absent',
+          service: record.service,
+          key: record.key,
+          stateKey,
+          state: { ...state, others: [...state.others, { key: stateKey, valueHash }] },
+        },
       };
     };
     expect(await altered({ key: 'key7' }, change)).toBe('PROOF_CLAIM');
@@ -333,13 +347,12 @@ describe('no proof is accepted', () => {
     const { chain } = await filled();
     const named = async (service: string, key: string, keep: boolean) => {
       const stateKey = LATEST_RECORD.stateKey({ service, key });
-      const { siblings, terminal } = proveKey(
+      const { proof } = proveKey(
         new PageCache({ pagesMax: 100 }, (id) => chain.store.get(statePageKey(pageKey(id)))),
         chain.ledger.tip.stateRoot,
         stateKey,
       );
-      const other = terminal.kind === 'leaf' ? { key: terminal.key, valueHash: terminal.valueHash } : null;
-      const claim = { kind: 'absent' as const, service, key, stateKey: keep ? stateKey : new Uint8Array(32), siblings, other };
+      const claim = { kind: 'absent' as const, service, key, stateKey: keep ? stateKey : new Uint8Array(32), state: proof };
       const verified = await verifyProof(chain.genesis, proofCodec.encode({ claim, ...(await ofBlock(chain, 6)) }), chain.verifier);
       return verified.ok ? verified.value.kind : verified.error.code;
     };
