@@ -93,6 +93,8 @@ export class MemoryStore implements OutboxStore {
   readonly items = new Map<string, string>();
   readonly events: string[];
   isClosed = false;
+  /** How long it takes until an item is kept. */
+  putMs = 1;
 
   constructor(events: string[] = []) {
     this.events = events;
@@ -103,8 +105,7 @@ export class MemoryStore implements OutboxStore {
   }
 
   async put({ id, content }: StoredItem): Promise<void> {
-    // As long as a slow disk would take: whoever does not wait is found out.
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, this.putMs));
     this.items.set(id, content);
     this.events.push(`kept ${(JSON.parse(content) as { kind: string }).kind}`);
   }

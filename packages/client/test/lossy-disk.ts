@@ -18,6 +18,9 @@ export class LossyDisk {
   /** Thrown by the operation of that name. */
   failing: { readonly operation: string; readonly errno: string } | undefined;
 
+  /** How long a directory's sync takes. */
+  whileSyncing: () => Promise<void> = async () => {};
+
   crash(): void {
     for (const directory of this.#directories) if (!this.#durableDirectories.has(directory)) this.#directories.delete(directory);
     this.#names.clear();
@@ -89,7 +92,7 @@ export class LossyDisk {
   async #syncDirectory(path: string): Promise<void> {
     this.#fail('syncDirectory');
     const names = new Map(this.#names);
-    await new Promise((resolve) => setImmediate(resolve));
+    await this.whileSyncing();
     for (const directory of this.#directories) if (dirname(directory) === path) this.#durableDirectories.add(directory);
     const elsewhere = [...this.#durableNames].filter(([each]) => dirname(each) !== path);
     this.#durableNames = new Map([...elsewhere, ...[...names].filter(([each]) => dirname(each) === path)]);

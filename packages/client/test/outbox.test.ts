@@ -60,6 +60,8 @@ describe('an item', () => {
   // - if (!this.#isTold) await this.#context.onFinal(outcome);
   // + setTimeout(() => this.#context.onFinal(outcome), 50);
   test('is kept before it is sent, and told before it is forgotten', async () => {
+    // Longer than sending takes: whoever does not wait is found out.
+    store.putMs = 300;
     const outbox = await open();
     const { id, outcome } = await outbox.submit(note(1));
     expect(await outcome).toMatchObject({ id, status: 'committed', height: 5, index: 0 });
@@ -137,6 +139,7 @@ describe('operations are signed anew', () => {
   // - await store.put({ id: this.id, content: encodeContent({ kind: 'transaction', tx: anew.bytes }) });
   // + void store.put({ id: this.id, content: encodeContent({ kind: 'transaction', tx: anew.bytes }) });
   test('when a decided block is past their time, and are kept before they are sent', async () => {
+    store.putMs = 300;
     answers((transaction) => chain.expire(transaction, { isDecided: true }), commit);
     await (await (await open()).submit(note(1))).outcome;
     expect(events).toEqual(['kept transaction', 'sent', 'kept transaction', 'sent', 'told', 'forgotten']);
@@ -196,6 +199,11 @@ describe('operations are signed anew', () => {
 });
 
 describe('a refusal for good', () => {
+  const SENDERS = [
+    ['another node', true],
+    ['an earlier process', false],
+  ] as const;
+
   // @mutation packages/client/src/outbox-entry.ts
   // - await this.#context.store.put({ id: this.id, content: encodeContent({ kind: 'refused', txId, error }) });
   // + void txId;
@@ -226,10 +234,7 @@ describe('a refusal for good', () => {
   // @mutation packages/client/src/outbox-entry.ts
   // - if (isTrouble || error.attempts > 1) this.#mayBeTaken = true;
   // + void isTrouble;
-  test.each([
-    ['another node', true],
-    ['an earlier process', false],
-  ])('of a transaction that %s may have sent counts when no block can hold it any more', async (_, isSameProcess) => {
+  test.each(SENDERS)('of a transaction that %s may have sent counts when no block can hold it any more', async (_, isSameProcess) => {
     answers(
       () => errorBody('STORE_FAILED'),
       refuse,
