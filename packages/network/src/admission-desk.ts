@@ -1,5 +1,5 @@
 import type { Connection, Stream } from '@libp2p/interface';
-import { type Clock, type Log, type Timer, utf8 } from '@nacre/base';
+import { type Clock, type Timer, utf8 } from '@nacre/base';
 import { formatAddress } from '@nacre/crypto';
 import { type AdmissionOptions, type AdmissionRefusal, type Candidate, negotiateAdmission } from './admission.ts';
 import { ADMISSION_BYTES_MAX } from './admission-messages.ts';
@@ -10,21 +10,18 @@ import type { Counters, RefusalReason } from './network-counters.ts';
 import type { NetworkLimits } from './network-limits.ts';
 import type { PeerGate } from './peer-gate.ts';
 import type { PeerLink } from './peer-link.ts';
+import type { Refusals } from './refusals.ts';
 import type { Scoreboard } from './scoreboard.ts';
-import { TokenBucket } from './token-bucket.ts';
 
 export const ADMISSION_PROTOCOL = '/nacre/1/admission';
 export const LANE_PROTOCOL = '/nacre/1/lane';
-
-/** Refusals that are logged a second; whoever is outside could fill the disk otherwise. All of them are counted. */
-const LOGGED_REFUSALS_PER_SECOND = 10;
 
 interface AdmissionDeskOptions {
   readonly admission: AdmissionOptions;
   readonly limits: NetworkLimits;
   readonly clock: Clock;
-  readonly log: Log;
   readonly counters: Counters;
+  readonly refusals: Refusals;
   readonly links: LinkTable;
   readonly gate: PeerGate;
   readonly scoreboard: Scoreboard;
@@ -58,12 +55,10 @@ interface Pending {
 export class AdmissionDesk {
   readonly #options: AdmissionDeskOptions;
   readonly #pending = new Map<string, Pending>();
-  readonly #logRate: TokenBucket;
   readonly #opening = Promise.withResolvers<void>();
 
   constructor(options: AdmissionDeskOptions) {
     this.#options = options;
-    this.#logRate = new TokenBucket(LOGGED_REFUSALS_PER_SECOND, options.clock.nowMs());
   }
 
   /** Begins to let peers in. Those who came before wait, as long as anyone may be without admission. */
@@ -202,13 +197,9 @@ export class AdmissionDesk {
     return this.#pending.delete(pending.connection.id);
   }
 
-  #tell(connection: Connection, refusal: AdmissionRefusal): void {
-    const { counters, log, clock } = this.#options;
-    counters.refuse(refusal.code);
-    // Two nodes that dial one another at once are no event.
-    if (refusal.code === 'DUPLICATE' || !this.#logRate.tryTake(1, clock.nowMs())) return;
-    const { remotePeer, remoteAddr, direction } = connection;
-    log.info({ ...refusal, peerId: remotePeer.toString(), multiaddr: remoteAddr.toString(), direction }, 'connection refused');
+  #tell({ remotePeer, remoteAddr, direction }: Connection, refusal: AdmissionRefusal): void {
+    const fields = { ...refusal, peerId: remotePeer.toString(), multiaddr: remoteAddr.toString(), direction };
+    this.#options.refusals.refuse(refusal.code, fields);
   }
 }
 

@@ -12,7 +12,6 @@ import {
   type Hash,
   type Lane,
   type Log,
-  type LogFields,
   type Peer,
   type Random,
   type Refusal,
@@ -40,6 +39,7 @@ import { PeerGate } from './peer-gate.ts';
 import type { PeerLink } from './peer-link.ts';
 import { PinnedTls } from './pinned-tls.ts';
 import { ADDRESSES_PROTOCOL, Reach } from './reach.ts';
+import { Refusals } from './refusals.ts';
 import { Requests } from './requests.ts';
 import { Scoreboard } from './scoreboard.ts';
 
@@ -97,6 +97,7 @@ export class Libp2pTransport implements Transport {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #counters = new Counters();
+  readonly #refusals: Refusals;
   readonly #links: LinkTable;
   readonly #scoreboard: Scoreboard;
   readonly #securities = new LinkSecurities();
@@ -151,6 +152,7 @@ export class Libp2pTransport implements Transport {
     this.#limits = limits;
     this.#log = log;
     this.#clock = clock;
+    this.#refusals = new Refusals({ counters: this.#counters, log, clock });
     this.#links = links;
     this.#scoreboard = scoreboard;
     const shared = {
@@ -175,6 +177,7 @@ export class Libp2pTransport implements Transport {
     });
     this.#desk = new AdmissionDesk({
       ...shared,
+      refusals: this.#refusals,
       admission: { ...options, ...dependencies, instance: random.bytes(INSTANCE_BYTES), peerId: utf8(peerId) },
       followerAllowlist: followerAllowlist === undefined ? null : new Set(followerAllowlist),
       admit: (connection, candidate, lane) => this.#neighbours.admit(connection, candidate, lane),
@@ -311,7 +314,7 @@ export class Libp2pTransport implements Transport {
       return await this.#running().dial([...multiaddrs]);
     } catch (error) {
       if (error instanceof Error && error.name === 'EncryptionFailedError') {
-        this.#refuseHandshake({ multiaddr: multiaddrs.join(' '), direction: 'outbound', error: error.message });
+        this.#refusals.refuse('INSECURE', { multiaddr: multiaddrs.join(' '), direction: 'outbound', error: error.message });
       }
       throw error;
     }
@@ -320,13 +323,8 @@ export class Libp2pTransport implements Transport {
   /** libp2p's own refusals are told apart by the names of its errors; the rest did not get through the handshake. */
   #onHandshakeFailed(multiaddr: string, error: Error): void {
     if (error.name === 'ConnectionInterceptedError') return;
-    if (error.name === 'ConnectionDeniedError') this.#counters.refuse('TOO_MANY');
-    else this.#refuseHandshake({ multiaddr, direction: 'inbound', error: error.message });
-  }
-
-  #refuseHandshake(fields: LogFields): void {
-    this.#counters.refuse('INSECURE');
-    this.#log.debug({ code: 'INSECURE', ...fields }, 'connection refused');
+    if (error.name === 'ConnectionDeniedError') this.#refusals.refuse('TOO_MANY', { multiaddr, direction: 'inbound' });
+    else this.#refusals.refuse('INSECURE', { multiaddr, direction: 'inbound', error: error.message });
   }
 
   /** Asked by libp2p as soon as it knows enough: before a dial, before a handshake, and once the peer id is proven. */
@@ -334,7 +332,7 @@ export class Libp2pTransport implements Transport {
     const shut = (peerId: PeerId): boolean => {
       const name = peerId.toString();
       const reason = this.gate.blocks(name) ? 'BLOCKED' : this.#scoreboard.banned(name) ? 'BANNED' : null;
-      if (reason !== null) this.#counters.refuse(reason);
+      if (reason !== null) this.#refusals.refuse(reason, { peerId: name });
       return reason !== null;
     };
     return {

@@ -211,11 +211,10 @@ describe('what keeps a node from starting', { timeout: SETUP_TIMEOUT_MS }, () =>
   });
 });
 
-/** Mounting a small file system of one's own takes namespaces, which not every container allows. */
-const hasNamespaces = spawnSync('unshare', ['-rm', 'true']).status === 0;
-
 describe('a full disk', { timeout: SETUP_TIMEOUT_MS }, () => {
-  test.skipIf(!hasNamespaces)('(needs unshare -rm) ends the node with hint and status 8, and nobody is told anything else', async () => {
+  test('ends the node with hint and status 8, and nobody is told anything else', async () => {
+    // Mounting a small file system of one's own takes namespaces. Where a container forbids them, this test has to run elsewhere.
+    expect(spawnSync('unshare', ['-rm', 'true']).status, 'unshare -rm works here').toBe(0);
     const net = await RunningTestnet.prepare();
     const base = `${PROGRAMS.node} ${PROGRAMS.nacre}`;
     const script = [
