@@ -42,6 +42,11 @@ export class ChainChecker {
     return this.#heightOfTransaction.get(txId);
   }
 
+  /** Hash of the block of a height, in hexadecimal, if any replica has decided one. */
+  hashOf(height: number): string | undefined {
+    return this.#blocks[height]?.blockHash;
+  }
+
   /** Time of the block of a height, if any replica has decided one. */
   timeMsOf(height: number): number | undefined {
     return this.#blocks[height]?.timeMs;

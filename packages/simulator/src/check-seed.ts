@@ -1,5 +1,5 @@
 import { type RunOptions, type RunResult, runScenario } from './run-seed.ts';
-import { drawScenario, type ScenarioOptions } from './scenario.ts';
+import { drawScenario, type ScenarioOptions } from './scenarios/draw-scenario.ts';
 
 /** One seed in so many is run twice. */
 export const REPEATED_EVERY = 50;

@@ -20,7 +20,7 @@ export interface Acknowledgement {
 /** What clients asked, and what they were told. */
 export class ClientHistory {
   readonly #calls: ClientCall[] = [];
-  readonly #acknowledgements: Acknowledgement[] = [];
+  #acknowledgements: Acknowledgement[] = [];
   readonly #transactions = new Map<string, { readonly id: Hash; readonly validUntilMs: number }>();
   readonly #refusals = new Map<string, number>();
 
@@ -54,6 +54,11 @@ export class ClientHistory {
     const made: ClientCall = { txId, node: call.node, generation: call.generation, sentAtMs: call.nowMs, answer: null };
     this.#calls.push(made);
     return made;
+  }
+
+  /** A node's disk broke its promise: what the node acknowledged before it need not know any more. */
+  excuse(node: number): void {
+    this.#acknowledgements = this.#acknowledgements.filter((acknowledgement) => acknowledgement.node !== node);
   }
 
   answered(call: ClientCall, result: Result<{ readonly txId: Hash; readonly validUntilMs: number }>): void {

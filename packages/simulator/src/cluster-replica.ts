@@ -2,10 +2,13 @@ import type { Applied, Ledger, Tip } from '@nacre/ledger';
 import { Replica, type ReplicaDependencies, type ReplicaOptions, type ReplicaStatus } from '@nacre/replica';
 
 /** What a cluster needs of a replica. The real one fits; broken variants and tiny ones for tests fit as well. */
-export interface ClusterReplica extends Pick<Replica, 'start' | 'stop' | 'submit' | 'transactionStatus'> {
+export interface ClusterReplica extends Pick<Replica, 'start' | 'stop' | 'finished' | 'submit' | 'transactionStatus'> {
   status(): Pick<ReplicaStatus, 'doubt' | 'peers'>;
   onDecided(listener: (block: Applied) => void): () => void;
-  readonly ledger: { readonly tip: Pick<Tip, 'height' | 'blockHash' | 'timeMs' | 'stateRoot' | 'certificate'> } & Pick<Ledger, 'records'>;
+  readonly ledger: { readonly tip: Pick<Tip, 'height' | 'blockHash' | 'timeMs' | 'stateRoot' | 'certificate'> } & Pick<
+    Ledger,
+    'records' | 'blockAt' | 'prove'
+  >;
 }
 
 /** Starts a process: reads disk, resolves with what runs. */

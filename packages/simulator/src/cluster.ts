@@ -1,14 +1,16 @@
-import { type Address, assert, type Log, type Refusal, type Signer } from '@nacre/base';
-import { addressOf } from '@nacre/crypto';
+import type { Address, Log, Refusal } from '@nacre/base';
+import { addressOf, createCachingVerifier } from '@nacre/crypto';
 import { createGenesis, type Genesis } from '@nacre/ledger';
 import { prepareValidatorHome } from '@nacre/replica';
-import type { ClusterReplica, OpenReplica } from './cluster-replica.ts';
+import { ByzantineNodes } from './byzantine/byzantine-nodes.ts';
+import type { OpenReplica } from './cluster-replica.ts';
 import type { FaultTally } from './fault-tally.ts';
 import { statementsIn } from './frame-reader.ts';
 import type { SeededRandom } from './random.ts';
-import type { Scenario } from './scenario.ts';
+import { distanceMs, type Region } from './regions.ts';
+import { type Scenario, twinsOf } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
-import { SIMULATED_SCHEME, type SignatureKit } from './signature-kit.ts';
+import { SIMULATED_SCHEME, type SignatureKit, type SimKey } from './signature-kit.ts';
 import { SimDisk } from './sim-disk.ts';
 import { SimNetwork } from './sim-network.ts';
 import { SimNode, type SimNodeEvents } from './sim-node.ts';
@@ -18,6 +20,9 @@ import type { Trace } from './trace.ts';
 /** Block times start here, ms since 1970; virtual time 0 is a minute later, so that no clock offset comes before it. */
 const GENESIS_TIME_MS = 1_800_000_000_000;
 export const EPOCH_MS = GENESIS_TIME_MS + 60_000;
+
+/** Signatures that a node remembers: few, so that some are forgotten within a run. */
+const VERIFIED_SIGNATURES_MAX = 500;
 
 export interface ClusterOptions {
   readonly scenario: Scenario;
@@ -37,9 +42,8 @@ export interface ClusterDependencies {
 }
 
 /** An account whose key the simulation holds. */
-export interface KeyHolder {
+export interface KeyHolder extends SimKey {
   readonly address: Address;
-  readonly signer: Signer;
 }
 
 /** Replicas of one generated genesis, each on its own machine, on one network. */
@@ -49,6 +53,7 @@ export class Cluster {
   readonly network: SimNetwork;
   /** The validators' keys, in the order of the nodes. */
   readonly validators: readonly KeyHolder[];
+  readonly byzantine: ByzantineNodes;
   readonly #dependencies: ClusterDependencies;
 
   constructor(options: ClusterOptions, dependencies: ClusterDependencies, events: SimNodeEvents) {
@@ -64,36 +69,54 @@ export class Cluster {
       scheme: SIMULATED_SCHEME,
       validators: this.validators.map(({ signer }, node) => ({ publicKey: signer.publicKey, weight: scenario.weights[node] as number })),
     });
+    this.byzantine = new ByzantineNodes(
+      { scenario, genesis: this.genesis, keys: this.validators },
+      { random: random.fork('byzantine'), scheduler, tally, network: () => this.network },
+    );
+    const { byzantine } = this;
     // Replicas keep frames and send them again; each is read once.
     const observed = new WeakSet<Uint8Array>();
     this.network = new SimNetwork(
       {
         observe: (frame) => {
-          if (observed.has(frame.bytes)) return;
+          if (byzantine.has(frame.from) || observed.has(frame.bytes)) return;
           observed.add(frame.bytes);
           for (const statement of statementsIn(frame)) statements.see(statement);
         },
         penalized,
+        ...(byzantine.isEmpty ? {} : { interpose: (frame) => byzantine.interpose(frame), accept: (frame) => byzantine.accept(frame) }),
       },
       { random: random.fork('network'), scheduler, tally, trace },
     );
-    this.nodes = scenario.clockOffsetsMs.map((clockOffsetMs, index) => {
+    const { regions } = scenario;
+    if (regions.length > 0) this.network.setDistances((from, to) => distanceMs(regions[from] as Region, regions[to] as Region));
+    const twins = twinsOf(scenario);
+    const firstTwin = scenario.weights.length + scenario.followers;
+    this.nodes = scenario.clocks.map((clock, index) => {
       const own = random.fork(`node ${index}`);
       const disk = new SimDisk(scenario.diskSpeed, { random: own.fork('disk'), scheduler, tally });
-      const validator = this.validators[index] ?? null;
+      const validator = this.validators[index < firstTwin ? index : (twins[index - firstTwin] as number)] ?? null;
+      const verifier = scenario.cachedVerifier
+        ? createCachingVerifier(kit.verifier, { entriesMax: VERIFIED_SIGNATURES_MAX })
+        : kit.verifier;
       return new SimNode(
-        { index, genesis: this.genesis, epochMs: EPOCH_MS, validator, configuration, clockOffsetMs, open },
-        { scheduler, network: this.network, disk, random: own, verifier: kit.verifier, log: logOf(index) },
+        { index, genesis: this.genesis, epochMs: EPOCH_MS, validator, configuration, clock, open },
+        { scheduler, network: this.network, disk, random: own, verifier, log: logOf(index) },
         events,
       );
     });
   }
 
+  /** Nodes that follow the rules, in their order. */
+  get honest(): SimNode[] {
+    return this.nodes.filter(({ index }) => !this.byzantine.has(index));
+  }
+
   /** What `init` does on each validator's machine. */
   async prepare(): Promise<void> {
     for (const node of this.nodes) {
-      const validator = this.validators[node.index];
-      if (validator === undefined) continue;
+      const { validator } = node;
+      if (validator === null) continue;
       await node.prepare(async ({ life, random }) => {
         const store = node.disk.store.open(life);
         await prepareValidatorHome({ validator: validator.address }, { directory: node.disk.files.open(life), store, random });
@@ -115,18 +138,10 @@ export class Cluster {
     trace.add(scheduler.nowMs, 'crash', node.index, -1, node.generation ?? -1);
     node.crash();
   }
-
-  /** All replicas, in the order of the nodes; every process must run. */
-  replicas(): ClusterReplica[] {
-    return this.nodes.map((node) => {
-      assert(node.replica !== null, `node ${node.index} does not run`);
-      return node.replica;
-    });
-  }
 }
 
 /** A fresh key and its address. */
 export function newKeyHolder(kit: SignatureKit, random: SeededRandom): KeyHolder {
-  const signer = kit.newSigner(random);
-  return { address: addressOf(SIMULATED_SCHEME, signer.publicKey), signer };
+  const key = kit.newKey(random);
+  return { address: addressOf(SIMULATED_SCHEME, key.signer.publicKey), ...key };
 }

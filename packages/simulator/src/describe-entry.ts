@@ -27,6 +27,16 @@ export function describeEntry({ kind, node, other, number, bytes }: TraceEntry):
       return `node ${node} decides height ${number}: ${shortHex(bytes)}`;
     case 'penalty':
       return `node ${node} penalizes node ${other}`;
+    case 'partition':
+      return `nodes cannot talk in ${number} directions`;
+    case 'heal':
+      return 'nodes can all talk to one another';
+    case 'damage':
+      return `node ${node} has a disk that breaks its promises`;
+    case 'clock':
+      return `node ${node} has its clock set`;
+    case 'exit':
+      return `node ${node} ends with an error`;
   }
 }
 

@@ -1,25 +1,38 @@
+import { JOURNAL_FILE, JOURNAL_IDENTITY_FILE } from '@nacre/ledger';
 import type { Cluster } from './cluster.ts';
 import type { FaultTally } from './fault-tally.ts';
 import { CALM_CONDITIONS } from './network-conditions.ts';
 import type { SeededRandom } from './random.ts';
-import type { CrashPlan, Scenario } from './scenario.ts';
+import type { CrashPlan, DamageKind, DamagePlan, PartitionPlan, Scenario } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SimNode } from './sim-node.ts';
+import type { Trace } from './trace.ts';
 
 /** Longest wait until a node that is still down when the faults end starts again, in virtual ms. */
 const LAST_RESTART_MS = 200;
+/** How long an operator takes to empty a disk that cannot be read and to start the node again, in virtual ms. */
+const OPERATOR_MS = 300;
+
+/** A turn that begins now counts as begun, whatever adding up its start has done to the last digit. */
+const ROUNDING = 1e-6;
 
 interface Dependencies {
   readonly cluster: Cluster;
   readonly scheduler: Scheduler;
   readonly tally: FaultTally;
+  readonly trace: Trace;
   readonly random: SeededRandom;
+  /** A node's disk has lost what it had promised to keep. */
+  readonly storeLost: (node: number) => void;
 }
 
 /** Carries out a scenario's faults, and ends them all at their time. */
 export class FaultInjector {
   readonly #scenario: Scenario;
   readonly #dependencies: Dependencies;
+  readonly #journalsDamaged = new Set<number>();
+  /** Virtual time from which all plans count. */
+  #originMs = 0;
   #over = false;
 
   constructor(scenario: Scenario, dependencies: Dependencies) {
@@ -27,13 +40,47 @@ export class FaultInjector {
     this.#dependencies = dependencies;
   }
 
-  /** Plans everything; call at virtual time 0. */
+  /** Plans everything, from now on. */
   start(): void {
     const { cluster, scheduler } = this.#dependencies;
-    const { conditions, crashes, faultsMs } = this.#scenario;
+    this.#originMs = scheduler.nowMs;
+    const { conditions, crashes, damages, partitions, faultsMs, clocks } = this.#scenario;
     cluster.network.setConditions(conditions);
     for (const plan of crashes) scheduler.schedule(plan.atMs, () => this.#carryOut(plan));
+    for (const plan of damages) scheduler.schedule(plan.atMs, () => this.#damage(plan));
+    for (const plan of partitions) this.#planPartition(plan);
+    for (const [node, { steps }] of clocks.entries()) for (const { atMs } of steps) scheduler.schedule(atMs, () => this.#noteStep(node));
     scheduler.schedule(faultsMs, () => this.#end());
+  }
+
+  /** Whether a disk has damaged or lost this node's vote journal or what stands beside it. */
+  hasDamagedJournal(node: number): boolean {
+    return this.#journalsDamaged.has(node);
+  }
+
+  /** A process has ended because it cannot read its store: an operator empties it, keeps the vote journal, and starts the node again. */
+  storeRefused(node: SimNode): void {
+    const { tally } = this.#dependencies;
+    tally.add('storeRefused');
+    this.exited(node, () => this.#emptyStore(node));
+  }
+
+  /** A process has ended by itself; it is started again after a while. */
+  exited(node: SimNode, meanwhile: () => void = () => {}): void {
+    const { scheduler, trace } = this.#dependencies;
+    trace.add(scheduler.nowMs, 'exit', node.index, -1, 0);
+    // In an event of its own: the process has still to return from what it ended in.
+    scheduler.schedule(0, () => {
+      if (node.isDown) return;
+      node.crash();
+      meanwhile();
+      scheduler.schedule(OPERATOR_MS, () => this.#restart(node));
+    });
+  }
+
+  #emptyStore(node: SimNode): void {
+    node.disk.store.wipe();
+    this.#dependencies.storeLost(node.index);
   }
 
   #carryOut(plan: CrashPlan): void {
@@ -67,13 +114,80 @@ export class FaultInjector {
     if (node.isDown) this.#dependencies.cluster.start(node);
   }
 
+  /** Crashes a node, and lets its disk break its promises before the next start. */
+  #damage({ node: index, kind, downMs }: DamagePlan): void {
+    const { cluster, scheduler, trace } = this.#dependencies;
+    const node = cluster.nodes[index] as SimNode;
+    if (this.#over || node.isDown) return;
+    trace.add(scheduler.nowMs, 'damage', index, -1, 0);
+    this.#crash(node, downMs);
+    this.#spoil(node, kind);
+  }
+
+  #spoil(node: SimNode, kind: DamageKind): void {
+    const { store, files } = node.disk;
+    if (kind === 'store-unreadable') return store.damage();
+    this.#journalsDamaged.add(node.index);
+    switch (kind) {
+      case 'journal-flipped':
+        return files.flip(JOURNAL_FILE);
+      case 'journal-lost':
+        return files.lose(JOURNAL_FILE);
+      case 'identity-lost':
+        return files.lose(JOURNAL_IDENTITY_FILE);
+      case 'disk-lost':
+        files.lose();
+        this.#emptyStore(node);
+        return this.#dependencies.tally.add('diskLost');
+    }
+  }
+
+  #planPartition({ fromMs, untilMs, turnMs }: PartitionPlan): void {
+    const { scheduler } = this.#dependencies;
+    const turns = turnMs === 0 ? [] : Array.from({ length: Math.floor((untilMs - fromMs) / turnMs) }, (_, i) => fromMs + (i + 1) * turnMs);
+    for (const atMs of [fromMs, ...turns, untilMs]) scheduler.at(this.#originMs + atMs, () => this.#applyPartitions());
+  }
+
+  /** Adds up what all partitions of this moment forbid. */
+  #applyPartitions(): void {
+    if (this.#over) return;
+    const { cluster, scheduler, tally, trace } = this.#dependencies;
+    const nowMs = scheduler.nowMs - this.#originMs;
+    const size = cluster.nodes.length;
+    const forbidden = new Set<number>();
+    for (const { fromMs, untilMs, turnMs, forbidden: pairs } of this.#scenario.partitions) {
+      const isTurn = turnMs === 0 || Math.floor((nowMs - fromMs) / turnMs + ROUNDING) % 2 === 0;
+      if (nowMs < fromMs || nowMs >= untilMs || !isTurn) continue;
+      for (const [from, to] of pairs) forbidden.add(from * size + to);
+    }
+    const bites = [...forbidden].some((pair) => !this.#isDown(Math.floor(pair / size)) && !this.#isDown(pair % size));
+    if (bites) tally.add('partition');
+    trace.add(scheduler.nowMs, forbidden.size > 0 ? 'partition' : 'heal', -1, -1, forbidden.size);
+    cluster.network.setCarries((from, to) => !forbidden.has(from * size + to));
+    cluster.network.setReachable((a, b) => !forbidden.has(a * size + b) || !forbidden.has(b * size + a));
+  }
+
+  #isDown(node: number): boolean {
+    return this.#dependencies.cluster.nodes[node]?.isDown ?? true;
+  }
+
+  #noteStep(node: number): void {
+    const { tally, trace, scheduler } = this.#dependencies;
+    tally.add('clockStepped');
+    trace.add(scheduler.nowMs, 'clock', node, -1, 0);
+  }
+
   #end(): void {
-    const { cluster, scheduler, random } = this.#dependencies;
+    const { cluster, scheduler, random, trace } = this.#dependencies;
     this.#over = true;
+    trace.add(scheduler.nowMs, 'heal', -1, -1, 0);
     cluster.network.setConditions(CALM_CONDITIONS);
+    cluster.network.setCarries(() => true);
     cluster.network.setReachable(() => true);
     for (const node of cluster.nodes) {
       node.disk.timing.onNextSync(null);
+      // What nobody has stumbled on by now, an operator's check finds.
+      if (node.disk.store.isDamaged && !node.isDown) this.storeRefused(node);
       if (node.isDown) scheduler.schedule(random.between(0, LAST_RESTART_MS), () => this.#restart(node));
     }
   }

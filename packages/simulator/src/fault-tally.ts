@@ -28,6 +28,20 @@ export const FAULT_KINDS = [
   'fileTorn',
   /** A crash left a file as it was before a replacement that had not completed. */
   'replaceLost',
+  /** A partition began that forbade some pair of running nodes to talk. */
+  'partition',
+  /** A frame was sent the way that a partition forbids. */
+  'framePartitioned',
+  /** A wall clock jumped. */
+  'clockStepped',
+  /** A vote journal that a disk had damaged or lost was in doubt at the next start. */
+  'journalDamaged',
+  /** A disk came back empty. */
+  'diskLost',
+  /** A process ended, or did not start, with a typed error because its store could not be read; an operator emptied the disk. */
+  'storeRefused',
+  /** A Byzantine node did what it is there for. */
+  'byzantineAct',
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];

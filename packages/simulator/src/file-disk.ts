@@ -104,6 +104,20 @@ export class FileDisk {
     for (const [name, file] of this.#files) this.#crashFile(name, file);
   }
 
+  /** The disk has flipped a bit somewhere in a file; nothing if it is empty or missing. */
+  flip(name: string): void {
+    const file = this.#files.get(name);
+    if (file === undefined || file.length === 0) return;
+    const bytes = file.tail(this.#dependencies.random.int(file.length));
+    bytes[0] = (bytes[0] as number) ^ (1 << this.#dependencies.random.int(8));
+  }
+
+  /** The disk has lost a file, or all of them. */
+  lose(name?: string): void {
+    if (name === undefined) this.#files.clear();
+    else this.#files.delete(name);
+  }
+
   #crashFile(name: string, file: SimFile): void {
     const { random, tally } = this.#dependencies;
     if (!file.linked && random.chance(0.5)) {

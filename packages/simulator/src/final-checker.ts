@@ -8,24 +8,39 @@ import type { Report } from './violation.ts';
 /** Records asked for at once. */
 const RECORDS_PAGE = 100;
 export interface FinalState {
-  /** In the order of the nodes, each of the process that runs now. */
-  readonly replicas: readonly ClusterReplica[];
+  /** In the order of the nodes, each of the process that runs now; null for Byzantine nodes, whose word counts for nothing. */
+  readonly replicas: readonly (ClusterReplica | null)[];
   /** Which of its processes a node runs now. */
   readonly generations: readonly number[];
   readonly chain: ChainChecker;
   readonly history: ClientHistory;
   /** Services whose records are compared. */
   readonly services: readonly string[];
+  /** The highest block when the faults ended. */
+  readonly calmHeight: number;
+}
+
+/** Blocks that every replica has to decide after the faults have ended, where the chain does not come to rest. */
+const CALM_HEIGHTS = 3;
+
+type Tip = ClusterReplica['ledger']['tip'];
+
+function honest(replicas: FinalState['replicas']): ClusterReplica[] {
+  return replicas.filter((replica) => replica !== null);
 }
 
 const isFinal = ({ status }: SubmissionStatus): boolean => status === 'committed' || status === 'failed' || status === 'expired';
 
-/** Whether every call is answered, every acknowledged transaction is final where it was acknowledged, and every replica is at one block. */
+/**
+ * Whether every call is answered, every acknowledged transaction is final where it was acknowledged, and every replica is at
+ * one block; or, on a chain that never rests, well beyond where the faults left it.
+ */
 export function isSettled(state: FinalState): boolean {
-  const { replicas, history } = state;
+  const { replicas, history, calmHeight } = state;
   if (openCalls(state).length > 0) return false;
-  const first = replicas[0]?.ledger.tip;
-  if (first === undefined || replicas.some(({ ledger }) => toHex(ledger.tip.blockHash) !== toHex(first.blockHash))) return false;
+  const tips = honest(replicas).map(({ ledger }) => ledger.tip);
+  const isAtRest = tips.every(({ blockHash }) => toHex(blockHash) === toHex((tips[0] as Tip).blockHash));
+  if (!isAtRest && tips.some(({ height }) => height < calmHeight + CALM_HEIGHTS)) return false;
   return history.acknowledgements.every(({ node, id }) => isFinal((replicas[node] as ClusterReplica).transactionStatus(id)));
 }
 
@@ -50,7 +65,12 @@ function openCalls({ history, generations }: FinalState): ClientCall[] {
 
 /** What is not settled yet, for the report of a run that did not get there. */
 function describeUnsettled({ replicas, history }: FinalState): string {
-  const tips = replicas.map(({ ledger }, node) => `${node} at ${ledger.tip.height} ${toHex(ledger.tip.blockHash).slice(0, 8)}`).join(', ');
+  const tips = replicas
+    .map((replica, node) =>
+      replica === null ? '' : `${node} at ${replica.ledger.tip.height} ${toHex(replica.ledger.tip.blockHash).slice(0, 8)}`,
+    )
+    .filter((text) => text !== '')
+    .join(', ');
   const open = history.acknowledgements.filter(({ node, id }) => !isFinal((replicas[node] as ClusterReplica).transactionStatus(id)));
   const names = open.slice(0, 3).map(({ node, txId }) => `${txId.slice(0, 16)} at node ${node}`);
   return `${tips}; ${open.length} acknowledged transactions are not final${names.length > 0 ? `: ${names.join(', ')}` : ''}`;
@@ -73,12 +93,13 @@ function checkStatuses({ replicas, chain, history }: FinalState, report: Report)
       report('STATUS', `block ${height} of ${includedMs} holds ${txId} past its time ${validUntilMs}`);
     const outcomes = new Set<string>();
     for (const [node, replica] of replicas.entries()) {
+      if (replica === null) continue;
       const found = replica.transactionStatus(id);
       if (found.status === 'committed' || found.status === 'failed') {
         outcomes.add(found.status === 'failed' ? `failed ${JSON.stringify(found.reason)}` : found.status);
         if (found.height !== height)
           report('STATUS', `node ${node} has ${txId} ${found.status} at ${found.height}, the chain at ${height}`);
-      } else if (height !== undefined) {
+      } else if (height !== undefined && height <= replica.ledger.tip.height) {
         report('STATUS', `node ${node} has ${txId} as ${found.status}, the chain holds it at ${height}`);
       }
       if (found.status === 'expired' && (found.timeMs <= validUntilMs || found.timeMs !== chain.timeMsOf(found.height))) {
@@ -89,17 +110,23 @@ function checkStatuses({ replicas, chain, history }: FinalState, report: Report)
   }
 }
 
-/** Equal chains show equal records. */
+/** Equal chains show equal records; a longer one shows more of the same. */
 async function checkRecords({ replicas, services }: FinalState, report: Report): Promise<void> {
+  const followed = [...replicas.entries()].flatMap(([node, replica]) => (replica === null ? [] : [{ node, replica }]));
   for (const service of services) {
-    const seen = await Promise.all(replicas.map((replica) => recordsOf(replica, service)));
-    for (const [node, text] of seen.entries()) {
-      if (text !== seen[0]) report('RECORDS', `nodes 0 and ${node} show different records of ${service}`);
+    const before = followed.map(({ replica }) => replica.ledger.tip.height);
+    const seen = await Promise.all(followed.map(({ replica }) => recordsOf(replica, service)));
+    const resting = followed.every(({ replica }, i) => replica.ledger.tip.height === before[i] && before[i] === before[0]);
+    const first = seen[0] ?? [];
+    for (const [i, lines] of seen.entries()) {
+      const common = Math.min(lines.length, first.length);
+      const alike = lines.slice(0, common).join('\n') === first.slice(0, common).join('\n') && (!resting || lines.length === first.length);
+      if (!alike) report('RECORDS', `nodes ${followed[0]?.node} and ${followed[i]?.node} show different records of ${service}`);
     }
   }
 }
 
-async function recordsOf(replica: ClusterReplica, service: string): Promise<string> {
+async function recordsOf(replica: ClusterReplica, service: string): Promise<string[]> {
   const lines: string[] = [];
   for (let fromIndex: number | null = 0; fromIndex !== null; ) {
     const page: Awaited<ReturnType<ClusterReplica['ledger']['records']>> = await replica.ledger.records({
@@ -111,5 +138,5 @@ async function recordsOf(replica: ClusterReplica, service: string): Promise<stri
       lines.push(JSON.stringify(record, (_, value: unknown) => (value instanceof Uint8Array ? toHex(value) : value)));
     fromIndex = page.nextIndex;
   }
-  return lines.join('\n');
+  return lines;
 }

@@ -4,6 +4,8 @@ export { FAULT_KINDS, type FaultCounts, type FaultKind } from './fault-tally.ts'
 export { statementsIn } from './frame-reader.ts';
 export { SeededRandom } from './random.ts';
 export { type RunOptions, type RunResult, runScenario } from './run-seed.ts';
-export { drawScenario, type Scenario, type ScenarioOptions } from './scenario.ts';
+export type { Scenario } from './scenario.ts';
+export { drawScenario, type ScenarioOptions } from './scenarios/draw-scenario.ts';
+export { SCENARIO_NAMES, type ScenarioName } from './scenarios/scenarios.ts';
 export { type Statement, StatementChecker } from './statement-checker.ts';
 export type { Violation, ViolationCode } from './violation.ts';

@@ -1,5 +1,9 @@
 import { assert, type Clock, type Timer } from '@nacre/base';
+import type { ClockPlan } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
+
+/** A clock that is right. */
+export const TRUE_CLOCK: ClockPlan = { offsetMs: 0, driftPpm: 0, steps: [] };
 
 export interface ProcessLifeOptions {
   /** Index of the node whose process this is. */
@@ -8,8 +12,8 @@ export interface ProcessLifeOptions {
   readonly generation: number;
   /** Wall clock at virtual time 0, ms since 1970. */
   readonly epochMs: number;
-  /** How far this machine's wall clock is off, in ms. */
-  readonly clockOffsetMs: number;
+  /** How this machine's wall clock errs. */
+  readonly clock: ClockPlan;
 }
 
 /**
@@ -20,13 +24,18 @@ export class ProcessLife implements Clock {
   readonly node: number;
   readonly generation: number;
   readonly #scheduler: Scheduler;
-  readonly #wallOriginMs: number;
+  readonly #epochMs: number;
+  readonly #clock: ClockPlan;
+  /** Local time that passes in one unit of virtual time. */
+  readonly #rate: number;
   #alive = true;
 
   constructor(options: ProcessLifeOptions, dependencies: { readonly scheduler: Scheduler }) {
     this.node = options.node;
     this.generation = options.generation;
-    this.#wallOriginMs = options.epochMs + options.clockOffsetMs;
+    this.#epochMs = options.epochMs;
+    this.#clock = options.clock;
+    this.#rate = 1 + options.clock.driftPpm / 1e6;
     this.#scheduler = dependencies.scheduler;
   }
 
@@ -41,12 +50,15 @@ export class ProcessLife implements Clock {
 
   nowMs(): number {
     this.assertAlive('the clock');
-    return Math.floor(this.#wallOriginMs + this.#scheduler.nowMs);
+    const { nowMs } = this.#scheduler;
+    let offsetMs = this.#clock.offsetMs;
+    for (const { atMs, byMs } of this.#clock.steps) if (nowMs >= atMs) offsetMs += byMs;
+    return Math.floor(this.#epochMs + offsetMs + nowMs * this.#rate);
   }
 
   /** As the port says; nothing happens if the life has ended by then. */
   schedule(delayMs: number, action: () => void): Timer {
-    return this.at(this.#scheduler.nowMs + Math.max(0, delayMs), action);
+    return this.at(this.#scheduler.nowMs + Math.max(0, delayMs) / this.#rate, action);
   }
 
   /** The same at a point of virtual time. */

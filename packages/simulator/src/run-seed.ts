@@ -1,4 +1,4 @@
-import { type Refusal, toHex } from '@nacre/base';
+import { NacreError, type Refusal, toHex } from '@nacre/base';
 import type { Applied } from '@nacre/ledger';
 import { ChainChecker } from './chain-checker.ts';
 import { ClientHistory } from './client-history.ts';
@@ -7,14 +7,17 @@ import { type ClusterReplica, type OpenReplica, openReplica } from './cluster-re
 import { FaultInjector } from './fault-injector.ts';
 import { type FaultCounts, FaultTally } from './fault-tally.ts';
 import { checkFinalState, checkSettled, type FinalState, isSettled } from './final-checker.ts';
+import { checkProofs } from './proof-checker.ts';
 import { SeededRandom } from './random.ts';
 import type { Scenario } from './scenario.ts';
+import type { ScenarioName } from './scenarios/scenarios.ts';
 import { Scheduler } from './scheduler.ts';
-import { realKit, testKit } from './signature-kit.ts';
+import { realKit, type SignatureKit, testKit } from './signature-kit.ts';
 import { type LogListener, simLog } from './sim-log.ts';
 import type { SimNode } from './sim-node.ts';
 import { StatementChecker } from './statement-checker.ts';
 import { Trace, type TraceEntry } from './trace.ts';
+import { ValidityChecker, type ValidityCheckerOptions } from './validity-checker.ts';
 import type { Violation, ViolationCode } from './violation.ts';
 import { Workload } from './workload.ts';
 
@@ -33,11 +36,14 @@ export interface RunOptions {
   /** Broken variants take the place of the real replica here. */
   readonly open?: OpenReplica;
   readonly onTrace?: (entry: TraceEntry) => void;
+  /** Shown the cluster before it starts. */
+  readonly onCluster?: (cluster: Cluster) => void;
   readonly onLog?: (nowMs: number, ...entry: Parameters<LogListener>) => void;
 }
 
 export interface RunResult {
   readonly seed: number;
+  readonly scenario: ScenarioName;
   readonly violations: readonly Violation[];
   /** Hash over all that happened, in hexadecimal. */
   readonly traceHash: string;
@@ -52,6 +58,8 @@ export interface RunResult {
   readonly reProposals: number;
   /** Distinct transactions by how they ended; `refused` ones were never admitted. */
   readonly transactions: Readonly<Record<'committed' | 'failed' | 'expired' | 'refused', number>>;
+  /** Time that the run took of one core, in ms; not decided by the seed. */
+  readonly cpuMs: number;
   /** What clients were refused for, by code, and how often. */
   readonly refusals: Readonly<Record<string, number>>;
 }
@@ -68,23 +76,28 @@ class SeedRun {
   readonly #trace: Trace;
   readonly #violations: Violation[] = [];
   readonly #chain: ChainChecker;
+  readonly #validity: ValidityChecker;
+  readonly #cpuBefore = process.threadCpuUsage();
   readonly #statements: StatementChecker;
   readonly #history = new ClientHistory();
+  readonly #kit: SignatureKit;
   readonly #cluster: Cluster;
   readonly #workload: Workload;
   readonly #injector: FaultInjector;
   #laterRounds = 0;
+  #calmHeight = 0;
   #settled = false;
 
-  constructor(scenario: Scenario, { open = openReplica, onTrace, onLog }: RunOptions) {
+  constructor(scenario: Scenario, { open = openReplica, onTrace, onLog, onCluster }: RunOptions) {
     this.#scenario = scenario;
     this.#trace = new Trace(onTrace);
     this.#chain = new ChainChecker(this.#report);
-    this.#statements = new StatementChecker(this.#report);
+    this.#statements = new StatementChecker(this.#report, (validator) => this.#isHonestValidator(validator));
     const random = SeededRandom.fromSeed(scenario.seed);
     const scheduler = this.#scheduler;
     const [tally, trace, history] = [this.#tally, this.#trace, this.#history];
-    const kit = scenario.realSignatures ? realKit() : testKit();
+    this.#kit = scenario.realSignatures ? realKit() : testKit();
+    const kit = this.#kit;
     this.#cluster = new Cluster(
       { scenario, open, kit },
       {
@@ -96,15 +109,26 @@ class SeedRun {
         logOf: (index) => simLog(index, (...entry) => onLog?.(scheduler.nowMs, ...entry)),
         penalized: (by, peer, offence) => this.#penalized(by, peer, offence),
       },
-      { opened: (node, replica) => this.#opened(node, replica), decided: (node, block, replica) => this.#decided(node, block, replica) },
+      {
+        opened: (node, replica) => this.#opened(node, replica),
+        decided: (node, block, replica) => this.#decided(node, block, replica),
+        failed: (node, error) => this.#ended(node, error),
+      },
     );
     const cluster = this.#cluster;
+    onCluster?.(cluster);
+    const { genesis } = cluster;
+    this.#validity = new ValidityChecker(
+      { members: membersOf(cluster, scenario), chain: genesis.context, genesisHash: genesis.hash },
+      { verifier: kit.verifier, report: this.#report },
+    );
     const untilMs = scenario.faultsMs + WORKLOAD_AFTER_MS;
     this.#workload = new Workload(
       { gapMs: scenario.submissionGapMs, untilMs },
       { cluster, scheduler, random: random.fork('workload'), kit, history, trace },
     );
-    this.#injector = new FaultInjector(scenario, { cluster, scheduler, tally, random: random.fork('faults') });
+    const storeLost = (node: number): void => history.excuse(node);
+    this.#injector = new FaultInjector(scenario, { cluster, scheduler, tally, trace, random: random.fork('faults'), storeLost });
   }
 
   async execute(): Promise<RunResult> {
@@ -113,9 +137,11 @@ class SeedRun {
     if (prepared) {
       for (const node of this.#cluster.nodes) this.#cluster.start(node);
       this.#injector.start();
+      this.#cluster.byzantine.start();
       this.#workload.start();
-      const calmMs = this.#scenario.faultsMs + WORKLOAD_AFTER_MS;
-      await this.#runUntil(scheduler.nowMs + calmMs, () => false);
+      await this.#runUntil(scheduler.nowMs + this.#scenario.faultsMs, () => false);
+      this.#calmHeight = this.#chain.height;
+      await this.#runUntil(scheduler.nowMs + WORKLOAD_AFTER_MS, () => false);
       this.#look();
       await this.#runUntil(scheduler.nowMs + PROGRESS_MS_MAX, () => this.#settled);
       await this.#compare();
@@ -166,32 +192,59 @@ class SeedRun {
     if (this.#failed) return;
     const state = this.#finalState();
     if (state === null) {
-      const down = this.#cluster.nodes.filter(({ replica }) => replica === null).map(({ index }) => index);
+      const down = this.#cluster.honest.filter(({ replica }) => replica === null).map(({ index }) => index);
       return this.#report('PROGRESS', `nodes ${down.join(', ')} have not opened their disks`);
     }
     if (!this.#settled) return checkSettled(state, this.#report);
     if (!(await this.#finish(checkFinalState(state, this.#report), 'comparing records'))) return;
-    await this.#finish(Promise.all(this.#cluster.nodes.map((node) => node.stop())), 'stopping');
+    if (!(await this.#finish(this.#prove(), 'proving records'))) return;
+    await this.#finish(Promise.all(this.#cluster.honest.map((node) => node.stop())), 'stopping');
   }
 
-  /** Null while a node has not opened its disk. */
+  async #prove(): Promise<void> {
+    const { genesis, honest } = this.#cluster;
+    const dependencies = { genesis, verifier: this.#kit.verifier, chain: this.#chain, report: this.#report };
+    for (const { replica } of honest) if (replica !== null) await checkProofs(replica, this.#workload.services, dependencies);
+  }
+
+  /** Null while an honest node has not opened its disk. */
   #finalState(): FinalState | null {
-    const { nodes } = this.#cluster;
-    if (nodes.some(({ replica }) => replica === null)) return null;
-    const generations = nodes.map(({ generation }) => generation as number);
+    const { nodes, honest } = this.#cluster;
+    if (honest.some(({ replica }) => replica === null)) return null;
     return {
-      replicas: this.#cluster.replicas(),
-      generations,
+      replicas: nodes.map((node) => (honest.includes(node) ? node.replica : null)),
+      generations: nodes.map(({ generation }) => generation ?? -1),
       chain: this.#chain,
       history: this.#history,
       services: this.#workload.services,
+      calmHeight: this.#calmHeight,
     };
   }
 
+  #isHonestValidator(validator: number): boolean {
+    const { byzantine, genesis, validators } = this.#cluster;
+    const address = genesis.committee.validator(validator).address;
+    return !byzantine.has(validators.findIndex((holder) => toHex(holder.address) === toHex(address)));
+  }
+
+  /** A process has ended by a failure. Byzantine ones may; honest ones only with a typed error about a store that the disk has damaged. */
+  #ended(node: SimNode, error: unknown): boolean {
+    if (this.#cluster.byzantine.has(node.index)) {
+      this.#injector.exited(node);
+      return true;
+    }
+    const isTyped = error instanceof NacreError && (error.code === 'STORE_DAMAGED' || error.code === 'LEDGER_DAMAGED');
+    if (!isTyped || !node.disk.store.isDamaged) return false;
+    this.#injector.storeRefused(node);
+    return true;
+  }
+
   #opened(node: SimNode, replica: ClusterReplica): void {
+    if (this.#cluster.byzantine.has(node.index)) return;
     this.#chain.opened(node.index, replica.ledger.tip);
     const { doubt } = replica.status();
-    if (doubt !== null) this.#report('DOUBT', `node ${node.index} restarts in doubt: ${JSON.stringify(doubt)}`);
+    if (doubt !== null && this.#injector.hasDamagedJournal(node.index)) this.#tally.add('journalDamaged');
+    else if (doubt !== null) this.#report('DOUBT', `node ${node.index} restarts in doubt: ${JSON.stringify(doubt)}`);
     for (const { node: owner, id, txId } of this.#history.acknowledgements) {
       if (owner === node.index && replica.transactionStatus(id).status === 'unknown') {
         this.#report('LOST', `node ${node.index} acknowledged ${txId} and does not know it after a restart`);
@@ -200,7 +253,10 @@ class SeedRun {
   }
 
   #decided(node: SimNode, { height, blockHash, timeMs, statuses }: Applied, replica: ClusterReplica): void {
+    if (this.#cluster.byzantine.has(node.index)) return;
     const { stateRoot, certificate } = replica.ledger.tip;
+    const decided = replica.ledger.blockAt(height);
+    if (decided !== undefined) this.#validity.decided(node.index, decided, { certificate, nowMs: this.#scheduler.nowMs });
     if (height > this.#chain.height && certificate !== null && certificate.round > 0) this.#laterRounds++;
     this.#trace.add(this.#scheduler.nowMs, 'decided', node.index, -1, height, blockHash);
     this.#chain.decided(
@@ -210,18 +266,22 @@ class SeedRun {
     );
   }
 
-  /** Nobody here breaks a rule, so nobody may be told to have: losses, crashes and old frames must not look like malice. */
+  /** Honest nodes break no rule, so nobody may tell that they did: losses, crashes, old frames and what a liar told them must not look like malice. */
   #penalized(by: number, peer: number, offence: Refusal): void {
+    const { byzantine } = this.#cluster;
     this.#trace.add(this.#scheduler.nowMs, 'penalty', by, peer, 0);
+    if (byzantine.has(by) || byzantine.has(peer)) return;
     this.#report('ACCUSED', `node ${by} says that node ${peer} broke a rule: ${JSON.stringify(offence)}`);
   }
 
   #result(): RunResult {
     return {
       seed: this.#scenario.seed,
+      scenario: this.#scenario.name,
       violations: this.#violations,
       traceHash: toHex(this.#trace.hash()),
       heights: this.#chain.height,
+      cpuMs: cpuMsSince(this.#cpuBefore),
       virtualMs: this.#scheduler.nowMs,
       events: this.#scheduler.eventsRun,
       faults: this.#tally.counts(),
@@ -235,12 +295,24 @@ class SeedRun {
   #countEnds(): RunResult['transactions'] {
     const ends = { committed: 0, failed: 0, expired: 0, refused: 0 };
     for (const { id } of this.#history.transactions.values()) {
-      const statuses = this.#cluster.nodes.map(({ replica }) => replica?.transactionStatus(id).status ?? 'unknown');
+      const statuses = this.#cluster.honest.map(({ replica }) => replica?.transactionStatus(id).status ?? 'unknown');
       for (const end of ['committed', 'failed', 'expired'] as const) if (statuses.includes(end)) ends[end]++;
       if (statuses.every((status) => status === 'unknown')) ends.refused++;
     }
     return ends;
   }
+}
+
+/** The committee as the scenario has it, in the order in which its members are counted. */
+function membersOf({ validators, genesis }: Cluster, { weights }: Scenario): ValidityCheckerOptions['members'] {
+  return validators
+    .map(({ address, signer }, node) => ({ address, publicKey: signer.publicKey, weight: BigInt(weights[node] as number) }))
+    .sort((a, b) => (genesis.committee.indexOf(a.address) as number) - (genesis.committee.indexOf(b.address) as number));
+}
+
+function cpuMsSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.threadCpuUsage(before);
+  return (user + system) / 1000;
 }
 
 function describeError(error: unknown): string {

@@ -1,21 +1,32 @@
 import type { Random, Signer, Verifier } from '@nacre/base';
 import { SEED_BYTES, type SignatureScheme } from '@nacre/crypto';
-import { nativeSigner, nativeVerifySignature } from '@nacre/crypto/native';
-import { testSigner, testVerifier } from './test-signer.ts';
+import { nativeSigner, nativeSignWithSeed, nativeVerifySignature } from '@nacre/crypto/native';
+import { signWithTestKey, testSigner, testVerifier } from './test-signer.ts';
 
 /** The scheme that a simulated genesis names, whichever kit signs. */
 export const SIMULATED_SCHEME: SignatureScheme = 'ml-dsa-44';
 
+/** A key in both hands: that of an honest process, which waits for signatures, and that of whoever forges without waiting. */
+export interface SimKey {
+  readonly signer: Signer;
+  readonly signNow: (message: Uint8Array, context: string) => Uint8Array;
+}
+
 /** Where a run's keys and checks come from. */
 export interface SignatureKit {
-  newSigner(random: Random): Signer;
+  newKey(random: Random): SimKey;
   readonly verifier: Verifier;
 }
 
 /** Cheap signatures, for nearly all runs. */
 export function testKit(): SignatureKit {
   return {
-    newSigner: (random) => testSigner(SIMULATED_SCHEME, random.bytes(SEED_BYTES), random),
+    newKey: (random) => {
+      const signer = testSigner(SIMULATED_SCHEME, random.bytes(SEED_BYTES), random);
+      const signNow = (message: Uint8Array, context: string) =>
+        signWithTestKey(SIMULATED_SCHEME, { publicKey: signer.publicKey, random, message, context });
+      return { signer, signNow };
+    },
     verifier: testVerifier(SIMULATED_SCHEME),
   };
 }
@@ -27,7 +38,11 @@ export function testKit(): SignatureKit {
  */
 export function realKit(): SignatureKit {
   return {
-    newSigner: (random) => nativeSigner(SIMULATED_SCHEME, random.bytes(SEED_BYTES)),
+    newKey: (random) => {
+      const seed = random.bytes(SEED_BYTES);
+      const signNow = (message: Uint8Array, context: string) => nativeSignWithSeed(SIMULATED_SCHEME, seed, message, context);
+      return { signer: nativeSigner(SIMULATED_SCHEME, seed), signNow };
+    },
     verifier: {
       verify: async ({ publicKey, message, context, signature }) =>
         nativeVerifySignature(SIMULATED_SCHEME, publicKey, message, context, signature),

@@ -30,11 +30,20 @@ export interface OutgoingFrame {
   readonly bytes: Uint8Array;
 }
 
+/** What a Byzantine node lets out in place of a frame. */
+export interface InterposedFrame {
+  readonly bytes: Uint8Array;
+  /** How much later than it was due, in virtual ms. */
+  readonly delayMs: number;
+}
+
 export interface NetworkHooks {
   /** Sees every frame that leaves a process: once for each broadcast, which `to` -1 marks, and once for each other frame. */
   readonly observe?: (frame: OutgoingFrame) => void;
-  /** What really leaves in place of a frame: itself, altered, several, or nothing. For Byzantine senders. */
-  readonly interpose?: (frame: OutgoingFrame) => readonly Uint8Array[];
+  /** What really leaves in place of a frame: itself, altered, several, later, or nothing. For Byzantine senders. */
+  readonly interpose?: (frame: OutgoingFrame) => readonly InterposedFrame[];
+  /** What the process behind `to` gets to see of a frame that has arrived; null: nothing. For Byzantine receivers. */
+  readonly accept?: (frame: OutgoingFrame) => Uint8Array | null;
   /** A process told its transport that a peer broke a rule. */
   readonly penalized?: (by: number, peer: number, offence: Refusal) => void;
 }
@@ -60,6 +69,8 @@ export class SimNetwork {
   readonly #connections = new Set<Connection>();
   #conditions: NetworkConditions = CALM_CONDITIONS;
   #reachable: (a: number, b: number) => boolean = () => true;
+  #carries: (from: number, to: number) => boolean = () => true;
+  #distanceMs: (from: number, to: number) => number = () => 0;
   #connectionCount = 0;
   #cutTimerGeneration = 0;
 
@@ -90,6 +101,26 @@ export class SimNetwork {
     }
     const endpoints = [...this.#endpoints.values()];
     for (const [index, endpoint] of endpoints.entries()) for (const other of endpoints.slice(index + 1)) this.#connect(endpoint, other, 0);
+  }
+
+  /** Which directions of a connection carry anything: what is sent the other way is lost and the connection stays, as far as both ends know. */
+  setCarries(carries: (from: number, to: number) => boolean): void {
+    this.#carries = carries;
+  }
+
+  /** What a frame takes at least from one node to another, in virtual ms, on top of the conditions. */
+  setDistances(distanceMs: (from: number, to: number) => number): void {
+    this.#distanceMs = distanceMs;
+  }
+
+  /** Sends a message of a node that its process knows nothing of, as a Byzantine one does; nothing happens without a connection. */
+  inject(from: number, to: number, bytes: Uint8Array): void {
+    const endpoint = this.#endpoints.get(from);
+    for (const connection of endpoint?.connections.values() ?? []) {
+      const there = connection.otherThan(connection.endOf(endpoint as Endpoint));
+      if (there.endpoint.life.node !== to) continue;
+      return this.#carryOne('message', there, from, { bytes, delayMs: 0 }, (frame) => there.endpoint.handlers.message(there.peer, frame));
+    }
   }
 
   /** Takes a crashed process off the network: frames to it are lost, others learn of it a little later. */
@@ -129,7 +160,11 @@ export class SimNetwork {
    */
   carry(kind: FrameKind, to: ConnectionEnd, from: ConnectionEnd, bytes: Uint8Array, arrive: (bytes: Uint8Array) => void): void {
     const route = { from: from.endpoint.life.node, to: to.endpoint.life.node };
-    const frames = this.#hooks.interpose?.({ ...route, kind, bytes }) ?? [bytes];
+    if (!this.#carries(route.from, route.to)) {
+      if (to.open) this.#tally.add('framePartitioned');
+      return;
+    }
+    const frames = this.#hooks.interpose?.({ ...route, kind, bytes }) ?? [{ bytes, delayMs: 0 }];
     for (const frame of frames) {
       if (this.#random.chance(this.#conditions.lossChance)) {
         if (to.open) this.#tally.add('frameLost');
@@ -158,12 +193,19 @@ export class SimNetwork {
     if (end.offences === OFFENCES_MAX) this.scheduler.schedule(0, () => this.cut(connection));
   }
 
-  #carryOne(kind: FrameKind, to: ConnectionEnd, from: number, frame: Uint8Array, arrive: (bytes: Uint8Array) => void): void {
-    const nowMs = this.scheduler.nowMs;
+  #carryOne(
+    kind: FrameKind,
+    to: ConnectionEnd,
+    from: number,
+    { bytes: sent, delayMs }: InterposedFrame,
+    arrive: (bytes: Uint8Array) => void,
+  ): void {
+    const sentAtMs = this.scheduler.nowMs + delayMs;
     const spike = this.#random.chance(this.#conditions.spikeChance);
-    let arrivalMs = nowMs + this.#drawDelay(spike);
+    let arrivalMs = sentAtMs + this.#distanceMs(from, to.endpoint.life.node) + this.#drawDelay(spike);
     const sequence = kind === 'message' ? to.sentCount++ : -1;
-    if (kind === 'message' && !this.#random.chance(this.#conditions.reorderChance)) {
+    // What is held back on purpose does not hold up what comes after it.
+    if (kind === 'message' && delayMs === 0 && !this.#random.chance(this.#conditions.reorderChance)) {
       arrivalMs = Math.max(arrivalMs, to.lastArrivalMs);
       to.lastArrivalMs = arrivalMs;
     }
@@ -175,7 +217,10 @@ export class SimNetwork {
         else to.highestArrived = sequence;
       }
       if (spike) this.#tally.add('frameDelayed');
-      this.#trace.add(this.scheduler.nowMs, kind === 'message' ? 'deliver' : kind, life.node, from, frame.length, frame);
+      const frame = this.#hooks.accept === undefined ? sent : this.#hooks.accept({ from, to: life.node, kind, bytes: sent });
+      if (frame === null) return;
+      const number = frame.length;
+      this.#trace.add(this.scheduler.nowMs, kind === 'message' ? 'deliver' : kind, life.node, from, number, frame, sentAtMs);
       arrive(frame);
     });
   }

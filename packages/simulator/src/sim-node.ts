@@ -4,6 +4,7 @@ import type { ReplicaConfiguration } from '@nacre/replica';
 import type { ClusterReplica, OpenReplica } from './cluster-replica.ts';
 import { ProcessLife } from './process-life.ts';
 import type { SeededRandom } from './random.ts';
+import type { ClockPlan } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SimDisk } from './sim-disk.ts';
 import type { SimNetwork } from './sim-network.ts';
@@ -16,7 +17,7 @@ export interface SimNodeOptions {
   /** Null for a follower. */
   readonly validator: { readonly address: Address; readonly signer: Signer } | null;
   readonly configuration: Partial<ReplicaConfiguration>;
-  readonly clockOffsetMs: number;
+  readonly clock: ClockPlan;
   readonly open: OpenReplica;
 }
 
@@ -33,6 +34,8 @@ export interface SimNodeEvents {
   /** A process has read its disk and starts. */
   opened(node: SimNode, replica: ClusterReplica): void;
   decided(node: SimNode, block: Applied, replica: ClusterReplica): void;
+  /** A process could not open its disk, or its replica ended by a failure. @returns whether that is an end one may come to; if not, the run has failed */
+  failed(node: SimNode, error: unknown): boolean;
 }
 
 /** A machine: its disk stays, its processes come and go. */
@@ -75,29 +78,36 @@ export class SimNode {
     life.end();
   }
 
-  /** Starts a process; what it throws or rejects with while it opens ends the run. */
+  get validator(): SimNodeOptions['validator'] {
+    return this.#options.validator;
+  }
+
+  /** Starts a process; what it throws or rejects with while it opens or runs ends the run, unless `failed` excuses it. */
   async start(): Promise<void> {
     assert(this.#life === null, `node ${this.index} runs already`);
     const life = this.#newLife();
     this.#life = life;
     const { network, disk, random, verifier, log } = this.#dependencies;
     const { genesis, validator, configuration, open } = this.#options;
-    const replica = await open(
-      { genesis, validator, configuration },
-      {
-        clock: life,
-        random: random.fork(`process ${life.generation}`),
-        store: disk.store.open(life),
-        directory: disk.files.open(life),
-        transport: network.attach(life, validator?.address),
-        verifier,
-        log,
-      },
-    );
-    this.#replica = replica;
-    this.#events.opened(this, replica);
-    replica.onDecided((block) => this.#events.decided(this, block, replica));
-    replica.start();
+    const dependencies = {
+      clock: life,
+      random: random.fork(`process ${life.generation}`),
+      store: disk.store.open(life),
+      directory: disk.files.open(life),
+      transport: network.attach(life, validator?.address),
+      verifier,
+      log,
+    };
+    try {
+      const replica = await open({ genesis, validator, configuration }, dependencies);
+      this.#replica = replica;
+      this.#events.opened(this, replica);
+      replica.onDecided((block) => this.#events.decided(this, block, replica));
+      replica.start();
+      await replica.finished;
+    } catch (error) {
+      if (this.#life !== life || !this.#events.failed(this, error)) throw error;
+    }
   }
 
   /** The power cut: the process is gone, and with it whatever its disk was not made to keep. */
@@ -123,8 +133,8 @@ export class SimNode {
   }
 
   #newLife(): ProcessLife {
-    const { clockOffsetMs, epochMs } = this.#options;
-    const options = { node: this.index, generation: ++this.#generation, epochMs, clockOffsetMs };
+    const { clock, epochMs } = this.#options;
+    const options = { node: this.index, generation: ++this.#generation, epochMs, clock };
     return new ProcessLife(options, { scheduler: this.#dependencies.scheduler });
   }
 }

@@ -24,11 +24,14 @@ const KIND_NUMBERS = { proposal: 0, prepare: 1, commit: 2 } as const;
  */
 export class StatementChecker {
   readonly #report: Report;
+  readonly #isHonest: (validator: number) => boolean;
   readonly #said = new Map<number, Map<number, string>>();
   #reProposals = 0;
 
-  constructor(report: Report) {
+  /** @param isHonest whether the key at a position of the committee is held by one process at a time that follows the rules */
+  constructor(report: Report, isHonest: (validator: number) => boolean = () => true) {
     this.#report = report;
+    this.#isHonest = isHonest;
   }
 
   /** Distinct proposals that named an earlier round in which their block had a quorum of prepares. */
@@ -49,7 +52,7 @@ export class StatementChecker {
     if (first === undefined) {
       said.set(place, content);
       if (statement.validRound >= 0) this.#reProposals++;
-    } else if (first !== content) {
+    } else if (first !== content && this.#isHonest(validator)) {
       this.#report('EQUIVOCATION', `validator ${validator} signed two ${kind}s at ${height}/${round}: ${first}, and ${content}`);
     }
   }

@@ -1,4 +1,4 @@
-import { assert, type Store, type StoreEntry, type StoreOperation, type StoreRange } from '@nacre/base';
+import { assert, NacreError, type Store, type StoreEntry, type StoreOperation, type StoreRange } from '@nacre/base';
 import type { DiskTiming } from './disk-timing.ts';
 import type { FaultTally } from './fault-tally.ts';
 import type { ProcessLife } from './process-life.ts';
@@ -37,6 +37,8 @@ export class StoreDisk {
   #inFlight: WriteInFlight[] = [];
   #lastCompletionMs = 0;
   #holder: ProcessLife | null = null;
+  /** Keys whose block fails its checksum: reading one throws, as LevelDB does, until it is written anew. */
+  readonly #unreadable = new Set<string>();
 
   constructor(dependencies: StoreDiskDependencies) {
     this.#dependencies = dependencies;
@@ -44,6 +46,11 @@ export class StoreDisk {
 
   get size(): number {
     return this.#values.size;
+  }
+
+  /** Whether something in it cannot be read. */
+  get isDamaged(): boolean {
+    return this.#unreadable.size > 0;
   }
 
   /** Batches that a crash now could take back. */
@@ -63,7 +70,9 @@ export class StoreDisk {
     return {
       get: (key) => {
         check();
-        return this.#values.get(keyText(key));
+        const text = keyText(key);
+        if (this.#unreadable.has(text)) throw unreadable();
+        return this.#values.get(text);
       },
       scan: (range) => {
         check();
@@ -101,6 +110,20 @@ export class StoreDisk {
     this.#inFlight = [];
     this.#lastCompletionMs = 0;
     this.#holder = null;
+  }
+
+  /** The disk has damaged some value; which one, chance decides. */
+  damage(): void {
+    const keys = [...this.#values.keys()];
+    if (keys.length > 0) this.#unreadable.add(this.#dependencies.random.pick(keys));
+  }
+
+  /** An operator has put an empty folder in its place. No process may hold it. */
+  wipe(): void {
+    assert(this.#holder === null, 'a store is emptied while a process holds it');
+    for (const key of [...this.#values.keys()]) this.#set({ key, value: undefined });
+    this.#undo = [];
+    this.#unreadable.clear();
   }
 
   #write(life: ProcessLife, operations: readonly StoreOperation[], sync: boolean): Promise<void> {
@@ -142,6 +165,7 @@ export class StoreDisk {
   }
 
   #set({ key, value }: Change): void {
+    this.#unreadable.delete(key);
     if (value === undefined) {
       if (this.#values.delete(key)) this.#keys.delete(key);
       return;
@@ -153,11 +177,16 @@ export class StoreDisk {
   /** The entries as of the call, like a LevelDB snapshot, told a little later. */
   #scan(life: ProcessLife, range: StoreRange): Promise<StoreEntry[]> {
     const keys = this.#keys.range({ gte: keyText(range.gte), lt: keyText(range.lt), reverse: range.reverse === true, limit: range.limit });
+    if (keys.some((key) => this.#unreadable.has(key))) return Promise.reject(unreadable());
     const entries = keys.map((key) => ({ key: keyBytes(key), value: this.#values.get(key) as Uint8Array }));
     return new Promise((resolve) => {
       life.schedule(this.#dependencies.timing.readMs(), () => resolve(entries));
     });
   }
+}
+
+function unreadable(): NacreError {
+  return new NacreError('STORE_DAMAGED', 'a block of the store fails its checksum');
 }
 
 /** Bytes as a string of code units 0 to 255: hashed and compared faster than any structure over arrays. */

@@ -1,92 +1,138 @@
 import type { SeedOutcome } from './check-seed.ts';
 import { FAULT_KINDS, type FaultKind } from './fault-tally.ts';
-import type { RunResult } from './run-seed.ts';
+import { type Recipe, recipeOf, type ScenarioName } from './scenarios/scenarios.ts';
+import { addOutcome, addTotals, sumOf, type Totals, type TotalsByScenario } from './totals.ts';
 
-/** So many seeds show every kind of fault many times over. With fewer, a kind may be missing by chance. */
-const SEEDS_FOR_ALL_FAULTS = 50;
+/** So many seeds of a scenario show each of its faults; with fewer, one may be missing by chance. */
+const SEEDS_FOR_ITS_FAULTS = 25;
+/** So many seeds over all scenarios show every kind of fault there is. */
+const SEEDS_FOR_ALL_FAULTS = 300;
+/** Scenarios that a command has to have gone through before everything must have happened. */
+const SCENARIOS_FOR_ALL_FAULTS = 20;
 
-/** The sums over all seeds of one command. */
+const COLUMNS = [
+  'scenario',
+  'seeds',
+  'heights',
+  'heights/s',
+  'later round',
+  're-proposed',
+  'lost',
+  'crashes',
+  'partitions',
+  'byzantine',
+  'violations',
+] as const;
+
+/** The sums over all seeds of one command, and of those before it that it continues. */
 export class Summary {
-  #passed = 0;
-  #failed = 0;
-  #heights = 0;
-  #events = 0;
-  #virtualMs = 0;
-  #laterRounds = 0;
-  #reProposals = 0;
-  #repeated = 0;
-  readonly #faults = new Map<FaultKind, number>(FAULT_KINDS.map((kind) => [kind, 0]));
-  readonly #transactions = { committed: 0, failed: 0, expired: 0, refused: 0 };
-  readonly #refusals = new Map<string, number>();
+  readonly totals: TotalsByScenario = new Map();
 
-  get passed(): number {
-    return this.#passed;
+  add(outcome: SeedOutcome): void {
+    addOutcome(this.totals, outcome);
   }
 
-  get failed(): number {
-    return this.#failed;
+  /** Adds what a former run has come to. */
+  addFormer(totals: Iterable<readonly [ScenarioName, Totals]>): void {
+    for (const [name, each] of totals) addTotals(this.totals, name, each);
   }
 
   get seeds(): number {
-    return this.#passed + this.#failed;
+    return sumOf(this.totals).seeds;
+  }
+
+  get failed(): number {
+    return sumOf(this.totals).failed;
+  }
+
+  get passed(): number {
+    return this.seeds - this.failed;
   }
 
   get heights(): number {
-    return this.#heights;
-  }
-
-  add(outcome: SeedOutcome): void {
-    if (outcome.violations.length === 0) this.#passed++;
-    else this.#failed++;
-    this.#heights += outcome.heights;
-    this.#events += outcome.events;
-    this.#virtualMs += outcome.virtualMs;
-    this.#laterRounds += outcome.laterRounds;
-    this.#reProposals += outcome.reProposals;
-    if (outcome.repeated) this.#repeated++;
-    for (const kind of FAULT_KINDS) addTo(this.#faults, kind, outcome.faults[kind]);
-    for (const end of Object.keys(this.#transactions) as (keyof RunResult['transactions'])[])
-      this.#transactions[end] += outcome.transactions[end];
-    for (const [code, count] of Object.entries(outcome.refusals)) addTo(this.#refusals, code, count);
+    return sumOf(this.totals).heights;
   }
 
   /** What never happened although the run was long enough for it: then the run has proved nothing about it. */
   missing(): string[] {
-    if (this.seeds < SEEDS_FOR_ALL_FAULTS) return [];
+    const missing: string[] = [];
+    for (const [name, totals] of this.totals) {
+      if (totals.seeds < SEEDS_FOR_ITS_FAULTS) continue;
+      for (const fault of expectedFaults(recipeOf(name))) if (totals.faults[fault] === 0) missing.push(`${fault} in ${name}`);
+      if (totals.laterRounds === 0) missing.push(`blocks decided above round 0 in ${name}`);
+    }
+    const all = sumOf(this.totals);
+    if (all.seeds < SEEDS_FOR_ALL_FAULTS || this.totals.size < SCENARIOS_FOR_ALL_FAULTS) return missing;
     const counts: readonly (readonly [string, number])[] = [
-      ...this.#faults,
-      ['blocks decided above round 0', this.#laterRounds],
-      ['re-proposals', this.#reProposals],
-      ['transactions committed', this.#transactions.committed],
-      ['transactions failed', this.#transactions.failed],
-      ['transactions expired', this.#transactions.expired],
+      ...FAULT_KINDS.map((kind) => [kind, all.faults[kind]] as const),
+      ['re-proposals', all.reProposals],
+      ...Object.entries(all.transactions).map(([end, count]) => [`transactions ${end}`, count] as const),
     ];
-    return counts.filter(([, count]) => count === 0).map(([name]) => name);
+    return [...missing, ...counts.filter(([, count]) => count === 0).map(([name]) => name)];
   }
 
-  /** The table that `npm run simulate` ends with. */
+  /** One row per scenario, and all of them together. */
+  table(): string[] {
+    const rows = [...this.totals].map(([name, totals]) => rowOf(name, totals));
+    if (rows.length > 1) rows.push(rowOf('all', sumOf(this.totals)));
+    const lines = [COLUMNS, ...rows];
+    const widths = COLUMNS.map((_, column) => Math.max(...lines.map((row) => (row[column] as string).length)));
+    return lines.map((row) =>
+      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] as number) : cell.padStart(widths[i] as number))).join('  '),
+    );
+  }
+
+  /** The same table as Markdown. */
+  markdown(): string[] {
+    const rows = [...[...this.totals].map(([name, totals]) => rowOf(name, totals)), rowOf('all', sumOf(this.totals))];
+    const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+    return [line(COLUMNS), line(COLUMNS.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)];
+  }
+
+  /** Everything that was counted, over all scenarios. */
   lines(): string[] {
+    const all = sumOf(this.totals);
     const rows: [string, number | string][] = [
-      ['seeds', this.seeds],
-      ['seeds run twice, traces compared', this.#repeated],
-      ['blocks decided', this.#heights],
-      ['blocks decided above round 0', this.#laterRounds],
-      ['re-proposals', this.#reProposals],
-      ['virtual hours', (this.#virtualMs / 3_600_000).toFixed(2)],
-      ['events', this.#events],
-      ...Object.entries(this.#transactions).map(([end, count]): [string, number] => [`transactions ${end}`, count]),
-      ...[...this.#faults].map(([kind, count]): [string, number] => [`fault ${kind}`, count]),
-      ...sorted(this.#refusals).map(([code, count]): [string, number] => [`refusal ${code}`, count]),
+      ['seeds run twice, traces compared', all.repeated],
+      ['virtual hours', (all.virtualMs / 3_600_000).toFixed(2)],
+      ['events', all.events],
+      ...Object.entries(all.transactions).map(([end, count]): [string, number] => [`transactions ${end}`, count]),
+      ...FAULT_KINDS.map((kind): [string, number] => [`fault ${kind}`, all.faults[kind]]),
+      ...Object.entries(all.refusals)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([code, count]): [string, number] => [`refusal ${code}`, count]),
     ];
     const width = Math.max(...rows.map(([name]) => name.length));
     return rows.map(([name, value]) => `  ${name.padEnd(width)}  ${String(value).padStart(10)}`);
   }
 }
 
-function addTo<Key>(counts: Map<Key, number>, key: Key, count: number): void {
-  counts.set(key, (counts.get(key) ?? 0) + count);
+function rowOf(name: string, totals: Totals): string[] {
+  const { seeds, heights, cpuMs, laterRounds, reProposals, faults, failed } = totals;
+  const perSecond = cpuMs === 0 ? 0 : Math.round((1000 * heights) / cpuMs);
+  const numbers = [
+    seeds,
+    heights,
+    perSecond,
+    laterRounds,
+    reProposals,
+    faults.frameLost,
+    faults.crash,
+    faults.partition,
+    faults.byzantineAct,
+    failed,
+  ];
+  return [name, ...numbers.map(String)];
 }
 
-function sorted(counts: ReadonlyMap<string, number>): [string, number][] {
-  return [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
+/** What a scenario is there for. */
+function expectedFaults({ network, crashes, partitions, skew, damage, byzantine }: Recipe): FaultKind[] {
+  const expected: FaultKind[] = [];
+  if (network !== undefined) expected.push('frameLost', 'frameReordered');
+  if (crashes === true) expected.push('crash');
+  if (partitions === true) expected.push('partition', 'framePartitioned');
+  if (skew === true) expected.push('clockStepped');
+  if (damage === true) expected.push('journalDamaged', 'storeRefused', 'diskLost');
+  if (byzantine !== undefined) expected.push('byzantineAct');
+  return expected;
 }

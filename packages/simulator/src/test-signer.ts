@@ -16,14 +16,21 @@ export function testSigner(scheme: SignatureScheme, seed: Uint8Array, random: Ra
   publicKey.set(taggedHash(KEY_TAG, seed));
   return {
     publicKey,
-    sign: async (message, context) => {
-      const signature = new Uint8Array(SCHEMES[scheme].signatureBytes);
-      const salt = random.bytes(SALT_BYTES);
-      signature.set(salt);
-      signature.set(digest(publicKey, message, context, salt), SALT_BYTES);
-      return signature;
-    },
+    sign: async (message, context) => signWithTestKey(scheme, { publicKey, random, message, context }),
   };
+}
+
+/** The same without waiting. */
+export function signWithTestKey(
+  scheme: SignatureScheme,
+  signing: { readonly publicKey: Uint8Array; readonly random: Random; readonly message: Uint8Array; readonly context: string },
+): Uint8Array {
+  const { publicKey, random, message, context } = signing;
+  const signature = new Uint8Array(SCHEMES[scheme].signatureBytes);
+  const salt = random.bytes(SALT_BYTES);
+  signature.set(salt);
+  signature.set(digest(publicKey, message, context, salt), SALT_BYTES);
+  return signature;
 }
 
 /** Verifies what `testSigner` signs. */

@@ -21,6 +21,11 @@ export const TRACE_KINDS = [
   'answered',
   'decided',
   'penalty',
+  'partition',
+  'heal',
+  'damage',
+  'clock',
+  'exit',
 ] as const;
 export type TraceKind = (typeof TRACE_KINDS)[number];
 const KIND_CODES = Object.fromEntries(TRACE_KINDS.map((kind, code) => [kind, code])) as Record<TraceKind, number>;
@@ -33,6 +38,8 @@ export interface TraceEntry {
   readonly other: number;
   readonly number: number;
   readonly bytes: Uint8Array | undefined;
+  /** Of frames that arrive: when they were sent. Not part of the hash. */
+  readonly sentAtMs: number | undefined;
 }
 
 /**
@@ -51,7 +58,7 @@ export class Trace {
     this.#listener = listener;
   }
 
-  add(timeMs: number, kind: TraceKind, node: number, other: number, number: number, bytes?: Uint8Array): void {
+  add(timeMs: number, kind: TraceKind, node: number, other: number, number: number, bytes?: Uint8Array, sentAtMs?: number): void {
     if (this.#filled + ENTRY_BYTES > BUFFER_BYTES) this.#flush();
     const at = this.#filled;
     this.#view.setFloat64(at, timeMs);
@@ -61,7 +68,7 @@ export class Trace {
     this.#view.setFloat64(at + 14, number);
     this.#view.setUint32(at + 22, bytes === undefined ? 0 : sampledChecksum(bytes));
     this.#filled += ENTRY_BYTES;
-    this.#listener?.({ timeMs, kind, node, other, number, bytes });
+    this.#listener?.({ timeMs, kind, node, other, number, bytes, sentAtMs });
   }
 
   /** @returns the hash over all entries so far */

@@ -4,6 +4,8 @@ export type ViolationCode =
   | 'AGREEMENT'
   /** A replica's blocks did not come one after another, or a restarted one holds a block that is not the decided one. */
   | 'ORDER'
+  /** A decided block breaks a rule, or what is said to decide it does not. */
+  | 'VALIDITY'
   /** A transaction entered the chain twice. */
   | 'APPLIED_TWICE'
   /** Two signed messages of one key at one place with different contents left a replica. */
@@ -12,6 +14,8 @@ export type ViolationCode =
   | 'LOST'
   /** Two replicas tell different ends of one transaction, or one that contradicts the chain. */
   | 'STATUS'
+  /** A replica's proof does not hold, or proves something else. */
+  | 'PROOF'
   /** Replicas with equal blocks tell different records. */
   | 'RECORDS'
   /** The faults have stopped, and yet the replicas do not agree on a height or transactions are not final in time. */

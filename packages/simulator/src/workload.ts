@@ -1,4 +1,4 @@
-import { type Address, compareBytes, type Hash, utf8 } from '@nacre/base';
+import { type Address, compareBytes, fail, type Hash, NacreError, utf8 } from '@nacre/base';
 import { buildTransaction, type NewRecord, NONCE_BYTES, type Operation, type Transaction } from '@nacre/ledger';
 import type { ClientCall, ClientHistory } from './client-history.ts';
 import { type Cluster, EPOCH_MS, type KeyHolder, newKeyHolder } from './cluster.ts';
@@ -191,7 +191,7 @@ export class Workload {
   /** Hands a transaction to so many nodes that run; to none if none does. */
   #submit(transaction: Transaction, count: number): void {
     const { cluster, random } = this.#dependencies;
-    const running = cluster.nodes.filter(({ replica }) => replica !== null);
+    const running = cluster.honest.filter(({ replica }) => replica !== null);
     for (const node of random.shuffle(running).slice(0, count)) this.#submitTo(node, transaction);
   }
 
@@ -208,10 +208,17 @@ export class Workload {
     });
     this.#sent.push({ call, transaction, retried: false });
     trace.add(scheduler.nowMs, 'submit', node.index, -1, transaction.bytes.length, transaction.txId);
-    void answer.then((result) => {
-      history.answered(call, result);
-      trace.add(scheduler.nowMs, 'answered', node.index, -1, result.ok ? 1 : 0, transaction.txId);
-    });
+    const { isDamaged } = node.disk.store;
+    void answer.then(
+      (result) => {
+        history.answered(call, result);
+        trace.add(scheduler.nowMs, 'answered', node.index, -1, result.ok ? 1 : 0, transaction.txId);
+      },
+      (error: unknown) => {
+        if (!isDamaged || !(error instanceof NacreError)) throw error;
+        history.answered(call, fail({ code: error.code }));
+      },
+    );
   }
 
   /** A client whose node crashed under its call does not know, and asks another with the same bytes. */
@@ -227,7 +234,7 @@ export class Workload {
 
   #lookForCommits(): void {
     const { cluster } = this.#dependencies;
-    const replica = cluster.nodes.find((node) => node.replica !== null)?.replica;
+    const replica = cluster.honest.find((node) => node.replica !== null && !node.disk.store.isDamaged)?.replica;
     if (replica === null || replica === undefined) return;
     const isNew = <Value>(awaited: Awaited<Value>): boolean => {
       if (awaited.ready || replica.transactionStatus(awaited.createdBy).status !== 'committed') return false;

@@ -26,12 +26,15 @@ function replica({ status = committed, tip = 'tip', pages = [[]] }: Told): Clust
   return {
     start: () => {},
     stop: async () => {},
+    finished: Promise.resolve(),
     status: () => ({ doubt: null, peers: 0 }),
     onDecided: () => () => {},
     submit: () => new Promise(() => {}),
     transactionStatus: () => status,
     ledger: {
       tip: { height: 1, blockHash: hash(tip), timeMs: TIP_MS, stateRoot: hash('state'), certificate: null },
+      blockAt: () => undefined,
+      prove: async () => ({ ok: false, error: { code: 'PLANTED' } }),
       records: async ({ fromIndex = 0 }) => ({
         records: (pages[fromIndex] ?? []).map((payload) => ({ payload: utf8(payload) }) as ServiceRecord),
         nextIndex: fromIndex + 1 < pages.length ? fromIndex + 1 : null,
@@ -54,7 +57,7 @@ function stateOf(told: readonly Told[], options: { inChain?: boolean; validUntil
   const history = new ClientHistory();
   const call = history.asked({ id: tx, validUntilMs, node: 0, generation: 0, nowMs: 1 });
   history.answered(call, { ok: true, value: { txId: tx, validUntilMs } });
-  return { replicas: told.map(replica), generations: told.map(() => 0), chain, history, services: ['levels'] };
+  return { replicas: told.map(replica), generations: told.map(() => 0), chain, history, services: ['levels'], calmHeight: 1 };
 }
 
 async function codesOf(...args: Parameters<typeof stateOf>): Promise<ViolationCode[]> {

@@ -20,6 +20,7 @@ const entry = (kind: TraceEntry['kind'], bytes?: Uint8Array, number = 1): TraceE
   other: 1,
   number,
   bytes,
+  sentAtMs: undefined,
 });
 
 test('votes are found in the frames that carry them, passed on ones included', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EventHeap, type ScheduledEvent } from '../src/event-heap.ts';
-import { ProcessLife } from '../src/process-life.ts';
+import { ProcessLife, TRUE_CLOCK } from '../src/process-life.ts';
 import { Scheduler } from '../src/scheduler.ts';
 import { Machine } from './support/machine.ts';
 
@@ -141,7 +141,7 @@ test('timers of a crashed process never fire, and its code that still runs is a 
 
 test('a process reads whole ms since 1970 from a clock that may be off', async () => {
   const scheduler = new Scheduler();
-  const life = new ProcessLife({ node: 0, generation: 0, epochMs: 5_000, clockOffsetMs: -100 }, { scheduler });
+  const life = new ProcessLife({ node: 0, generation: 0, epochMs: 5_000, clock: { ...TRUE_CLOCK, offsetMs: -100 } }, { scheduler });
   scheduler.schedule(1.75, () => {});
   await scheduler.run(FAR);
   expect(life.nowMs()).toBe(4_901);

@@ -2,7 +2,7 @@ import { FRAME_BYTES_MAX, type Peer, type Result, type Transport, type Transport
 import { expect, test } from 'vitest';
 import { CALM_CONDITIONS, type NetworkConditions } from '../src/network-conditions.ts';
 import type { ProcessLife } from '../src/process-life.ts';
-import { type NetworkHooks, type OutgoingFrame, SimNetwork } from '../src/sim-network.ts';
+import { type InterposedFrame, type NetworkHooks, type OutgoingFrame, SimNetwork } from '../src/sim-network.ts';
 import { Machine } from './support/machine.ts';
 
 const LIMITS = { timeoutMs: 500, answerBytesMax: 100 };
@@ -285,16 +285,60 @@ test('frames are observed as they leave: a broadcast once, before any loss', asy
   expect(() => a.transport.send(peerOf(a), new Uint8Array(FRAME_BYTES_MAX + 1))).toThrow(/more than any peer reads/);
 });
 
-test('an interposed sender alters, repeats or swallows its frames', async () => {
-  const interpose = ({ from, bytes }: OutgoingFrame): Uint8Array[] =>
-    from === 0 ? [utf8('altered'), utf8('twice')] : bytes.length > 3 ? [] : [bytes];
+test('an interposed sender alters, delays, adds or swallows its frames', async () => {
+  const now = (bytes: Uint8Array): InterposedFrame => ({ bytes, delayMs: 0 });
+  const interpose = ({ from, bytes }: OutgoingFrame): InterposedFrame[] =>
+    from === 0 ? [now(utf8('altered')), { bytes: utf8('late'), delayMs: 500 }] : bytes.length > 3 ? [] : [now(bytes)];
   const { lab, a, b } = await connectedPair({ hooks: { interpose } });
   a.transport.send(peerOf(a), utf8('original'));
   b.transport.send(peerOf(b), utf8('swallowed'));
   b.transport.send(peerOf(b), utf8('ok'));
   await lab.machine.pass(100);
-  expect([...b.heard].sort()).toEqual(['altered', 'twice']);
+  expect(b.heard).toEqual(['altered']);
   expect(a.heard).toEqual(['ok']);
+  await lab.machine.pass(500);
+  expect(b.heard).toEqual(['altered', 'late']);
+});
+
+test('a receiver whose frames are tampered with sees what is left of them', async () => {
+  const accept = ({ to, bytes }: OutgoingFrame): Uint8Array | null => (to === 0 ? null : bytes.subarray(0, 2));
+  const { lab, a, b } = await connectedPair({ hooks: { accept } });
+  a.transport.send(peerOf(a), utf8('original'));
+  b.transport.send(peerOf(b), utf8('swallowed'));
+  await lab.machine.pass(100);
+  expect(b.heard).toEqual(['or']);
+  expect(a.heard).toEqual([]);
+});
+
+// @mutation packages/simulator/src/sim-network.ts
+// - if (!this.#carries(route.from, route.to)) {
+// + if (!this.#carries(route.to, route.from)) {
+test('a one-way partition loses what is sent that way and keeps the connection', async () => {
+  const { lab, a, b } = await connectedPair({});
+  lab.network.setCarries((from) => from !== 0);
+  a.transport.send(peerOf(a), utf8('lost'));
+  b.transport.send(peerOf(b), utf8('heard'));
+  await lab.machine.pass(100);
+  expect([a.heard, b.heard]).toEqual([['heard'], []]);
+  expect(lab.machine.tally.counts()).toMatchObject({ framePartitioned: 1, connectionCut: 0 });
+});
+
+test('a frame between distant nodes takes at least that long', async () => {
+  const { lab, a, b } = await connectedPair({});
+  lab.network.setDistances(() => 80);
+  a.transport.send(peerOf(a), utf8('far'));
+  await lab.machine.pass(80);
+  expect(b.heard).toEqual([]);
+  await lab.machine.pass(50);
+  expect(b.heard).toEqual(['far']);
+});
+
+test('a message that its process knows nothing of arrives like any other', async () => {
+  const { lab, a, b } = await connectedPair({});
+  lab.network.inject(0, 1, utf8('injected'));
+  lab.network.inject(0, 7, utf8('to nobody'));
+  await lab.machine.pass(100);
+  expect([a.heard, b.heard]).toEqual([[], ['injected']]);
 });
 
 test('enough reports of broken rules end a connection', async () => {

@@ -1,16 +1,18 @@
 import { expect, test } from 'vitest';
 import type { SeedOutcome } from '../src/check-seed.ts';
 import { FAULT_KINDS, type FaultKind } from '../src/fault-tally.ts';
-import { drawScenario } from '../src/scenario.ts';
+import { SCENARIO_NAMES } from '../src/scenarios/scenarios.ts';
 import { Summary } from '../src/summary.ts';
 
 const faults = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 2])) as Record<FaultKind, number>;
 const outcome: SeedOutcome = {
   seed: 1,
+  scenario: 'crashes',
   violations: [],
   traceHash: '00',
   heights: 10,
   virtualMs: 1000,
+  cpuMs: 50,
   events: 100,
   faults,
   laterRounds: 1,
@@ -20,8 +22,8 @@ const outcome: SeedOutcome = {
   repeated: true,
 };
 
-/** With fewer seeds a kind of fault may be missing by chance. */
-const SEEDS_FOR_ALL_FAULTS = 50;
+/** With fewer seeds of a scenario, a fault of it may be missing by chance. */
+const SEEDS_FOR_ITS_FAULTS = 25;
 
 function summaryOf(count: number, each: SeedOutcome): Summary {
   const summary = new Summary();
@@ -29,42 +31,36 @@ function summaryOf(count: number, each: SeedOutcome): Summary {
   return summary;
 }
 
-test('sums up what the seeds did', () => {
+test('sums up what the seeds did, by scenario and in all', () => {
   const summary = summaryOf(3, outcome);
-  summary.add({ ...outcome, violations: [{ code: 'LOST', atMs: 1, detail: 'planted' }] });
+  summary.add({ ...outcome, scenario: 'loss', violations: [{ code: 'LOST', atMs: 1, detail: 'planted' }] });
   expect([summary.passed, summary.failed, summary.heights]).toEqual([3, 1, 40]);
   const text = summary.lines().join('\n');
-  for (const line of [/seeds +4$/m, /fault frameLost +8$/m, /refusal DUPLICATE +12$/m, /above round 0 +4$/m]) {
-    expect(text).toMatch(line);
-  }
+  for (const line of [/run twice, traces compared +4$/m, /fault frameLost +8$/m, /refusal DUPLICATE +12$/m]) expect(text).toMatch(line);
+  const table = summary.table();
+  expect(table[1]).toMatch(/^crashes +3 +30 +200 +3 +3 +6 +6 +6 +6 +0$/);
+  expect(table[2]).toMatch(/^loss +1 +10 +200 +1 +1 +2 +2 +2 +2 +1$/);
+  expect(table[3]).toMatch(/^all +4 +40 +200 +4 +4 +8 +8 +8 +8 +1$/);
+  expect(summary.markdown()[2]).toBe('| crashes | 3 | 30 | 200 | 3 | 3 | 6 | 6 | 6 | 6 | 0 |');
 });
 
-test('a kind of fault that never took effect is missing, once there were seeds enough', () => {
-  const without = { ...outcome, faults: { ...faults, fileTorn: 0 }, laterRounds: 0 };
-  expect(summaryOf(SEEDS_FOR_ALL_FAULTS, outcome).missing()).toEqual([]);
-  expect(summaryOf(SEEDS_FOR_ALL_FAULTS, without).missing()).toEqual(['fileTorn', 'blocks decided above round 0']);
-  expect(summaryOf(SEEDS_FOR_ALL_FAULTS - 1, without).missing()).toEqual([]);
+test('what a scenario is there for and never happened is missing, once there were seeds enough', () => {
+  const without = { ...outcome, faults: { ...faults, crash: 0, fileTorn: 0 }, laterRounds: 0 };
+  const expected = ['crash in crashes', 'blocks decided above round 0 in crashes'];
+  expect(summaryOf(SEEDS_FOR_ITS_FAULTS, outcome).missing()).toEqual([]);
+  expect(summaryOf(SEEDS_FOR_ITS_FAULTS, without).missing()).toEqual(expected);
+  expect(summaryOf(SEEDS_FOR_ITS_FAULTS - 1, without).missing()).toEqual([]);
 });
 
-test('seeds draw scenarios of both sizes, with and without every fault, and always feasible ones', () => {
-  const drawn = Array.from({ length: 400 }, (_, seed) => drawScenario({ seed }));
-  expect(new Set(drawn.map(({ weights }) => weights.length))).toEqual(new Set([4, 7]));
-  expect(new Set(drawn.map(({ followers }) => followers))).toEqual(new Set([0, 1]));
-  expect(drawn.filter(({ realSignatures }) => realSignatures)).toHaveLength(8);
-  for (const { weights, followers, clockOffsetsMs, crashes, faultsMs, conditions } of drawn) {
-    const total = weights.reduce((sum, weight) => sum + weight);
-    expect(weights.every((weight) => 3 * weight < total)).toBe(true);
-    expect(clockOffsetsMs).toHaveLength(weights.length + followers);
-    for (const { atMs, nodes, downMs } of crashes) {
-      expect(atMs).toBeLessThan(faultsMs);
-      expect(nodes.every((node) => node < clockOffsetsMs.length)).toBe(true);
-      expect(downMs).toHaveLength(nodes.length);
-    }
-    expect(conditions.lossChance).toBeLessThan(0.2);
-  }
-  for (const fault of ['lossChance', 'duplicateChance', 'reorderChance', 'spikeChance', 'cutMeanMs'] as const) {
-    expect(new Set(drawn.map(({ conditions }) => conditions[fault] > 0))).toEqual(new Set([true, false]));
-  }
-  expect(drawScenario({ seed: 5, validators: 7 }).weights).toHaveLength(7);
-  expect(drawScenario({ seed: 5 })).toEqual(drawScenario({ seed: 5 }));
+test('over all scenarios every kind of fault has to happen', () => {
+  const summary = new Summary();
+  for (const scenario of SCENARIO_NAMES)
+    for (let i = 0; i < 14; i++) summary.add({ ...outcome, scenario, faults: { ...faults, fileTorn: 0 } });
+  expect(summary.missing()).toEqual(['fileTorn']);
+});
+
+test('what a former run came to counts', () => {
+  const summary = summaryOf(2, outcome);
+  summary.addFormer(summaryOf(3, outcome).totals);
+  expect([summary.seeds, summary.heights]).toEqual([5, 50]);
 });

@@ -2,7 +2,8 @@ import { buildTransaction, NONCE_BYTES, type Operation, type Transaction } from 
 import { ChainChecker } from '../../src/chain-checker.ts';
 import { Cluster, EPOCH_MS, type KeyHolder } from '../../src/cluster.ts';
 import { openReplica } from '../../src/cluster-replica.ts';
-import { drawScenario } from '../../src/scenario.ts';
+import { TRUE_CLOCK } from '../../src/process-life.ts';
+import { drawScenario } from '../../src/scenarios/draw-scenario.ts';
 import { testKit } from '../../src/signature-kit.ts';
 import { simLog } from '../../src/sim-log.ts';
 import { StatementChecker } from '../../src/statement-checker.ts';
@@ -24,10 +25,10 @@ export class CalmCluster {
     const { random, scheduler, tally, trace } = this.machine;
     const nodes = 4 + followers;
     const scenario = {
-      ...drawScenario({ seed: 1, validators: 4 }),
+      ...drawScenario({ seed: 1, name: 'crashes', validators: 4 }),
       followers,
       configuration: {},
-      clockOffsetsMs: Array.from({ length: nodes }, () => 0),
+      clocks: Array.from({ length: nodes }, () => TRUE_CLOCK),
     };
     const statements = new StatementChecker((code) => this.violations.push(code));
     this.cluster = new Cluster(
@@ -41,6 +42,7 @@ export class CalmCluster {
             { height, blockHash, timeMs, stateRoot: ledger.tip.stateRoot },
             statuses.map(({ txId }) => txId),
           ),
+        failed: () => false,
       },
     );
   }
@@ -82,7 +84,7 @@ export class CalmCluster {
   }
 
   statuses({ txId }: Transaction): string[] {
-    return this.cluster.replicas().map((replica) => replica.transactionStatus(txId).status);
+    return this.cluster.nodes.map(({ replica }) => replica?.transactionStatus(txId).status ?? 'down');
   }
 
   /** Submits at node 0 and waits until all nodes that it reaches have committed. */

@@ -1,7 +1,8 @@
 import type { DiskSpeed } from '../../src/disk-timing.ts';
 import { FaultTally } from '../../src/fault-tally.ts';
-import { ProcessLife } from '../../src/process-life.ts';
+import { ProcessLife, TRUE_CLOCK } from '../../src/process-life.ts';
 import { SeededRandom } from '../../src/random.ts';
+import type { ClockPlan } from '../../src/scenario.ts';
 import { Scheduler } from '../../src/scheduler.ts';
 import { SimDisk } from '../../src/sim-disk.ts';
 import { Trace } from '../../src/trace.ts';
@@ -23,8 +24,8 @@ export class Machine {
     this.disk = new SimDisk({ ...SPEED, ...speed }, { random: this.random.fork('disk'), scheduler: this.scheduler, tally: this.tally });
   }
 
-  life(node = 0, generation = 0, clockOffsetMs = 0): ProcessLife {
-    return new ProcessLife({ node, generation, epochMs: EPOCH_MS, clockOffsetMs }, { scheduler: this.scheduler });
+  life(node = 0, generation = 0, clock: ClockPlan = TRUE_CLOCK): ProcessLife {
+    return new ProcessLife({ node, generation, epochMs: EPOCH_MS, clock }, { scheduler: this.scheduler });
   }
 
   /** Runs for so many virtual ms; throws what the run failed with. */

@@ -1,6 +1,8 @@
 import { CALM_CONDITIONS } from '../../src/network-conditions.ts';
+import { TRUE_CLOCK } from '../../src/process-life.ts';
 import { SeededRandom } from '../../src/random.ts';
-import { drawScenario, type Scenario } from '../../src/scenario.ts';
+import type { Scenario } from '../../src/scenario.ts';
+import { drawScenario } from '../../src/scenarios/draw-scenario.ts';
 
 const NODES = [0, 1, 2, 3] as const;
 const FAULTS_MS = 5_000;
@@ -16,7 +18,7 @@ export function powerCuts(seed: number): Scenario {
     crashes.push({ atMs, nodes: NODES, moment: 'now', downMs: NODES.map(() => random.between(5, 30)) });
   }
   return {
-    ...drawScenario({ seed, validators: NODES.length }),
+    ...drawScenario({ seed, name: 'crashes', validators: NODES.length }),
     weights: NODES.map(() => 1000),
     followers: 0,
     realSignatures: false,
@@ -24,7 +26,7 @@ export function powerCuts(seed: number): Scenario {
     conditions: { ...CALM_CONDITIONS, delayMeanMs: 5 },
     diskSpeed: { syncMs: [1, 4], writeMs: [0.3, 1], readMs: [0.02, 0.2], stallChance: 0, stallMs: [0, 0] },
     configuration: {},
-    clockOffsetsMs: NODES.map(() => 0),
+    clocks: NODES.map(() => TRUE_CLOCK),
     crashes,
     submissionGapMs: 50,
   };

@@ -118,6 +118,8 @@ class ToyReplica implements ClusterReplica {
   get ledger(): ClusterReplica['ledger'] {
     return {
       tip: this.#tip(),
+      blockAt: () => undefined,
+      prove: async () => fail({ code: 'PLANTED' }),
       records: async () => ({ records: this.#defect.differentRecords === true ? [{ index: this.#node } as never] : [], nextIndex: null }),
     };
   }
@@ -133,6 +135,10 @@ class ToyReplica implements ClusterReplica {
       request: async () => undefined,
     });
     this.#beat();
+  }
+
+  get finished(): Promise<void> {
+    return Promise.resolve();
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,189 @@
+import type { ReplicaConfiguration } from '@nacre/replica';
+import type { DiskSpeed } from '../disk-timing.ts';
+import type { NetworkConditions } from '../network-conditions.ts';
+import { SeededRandom } from '../random.ts';
+import { REGIONS, type Region } from '../regions.ts';
+import { type ByzantinePlan, type ClockPlan, type CrashPlan, DAMAGE_KINDS, type DamagePlan, nodesOf, type Scenario } from '../scenario.ts';
+import { drawFork } from './draw-fork.ts';
+import { drawPartitions } from './draw-partitions.ts';
+import { type Recipe, recipeOf, SCENARIO_NAMES, type ScenarioName } from './scenarios.ts';
+
+export interface ScenarioOptions {
+  readonly seed: number;
+  /** Drawn by the seed's remainder if left out, so that a range of seeds goes through all in turn. */
+  readonly name?: ScenarioName;
+  /** Number of validators; drawn if left out. */
+  readonly validators?: number;
+}
+
+/** One seed in so many runs on ML-DSA itself; apart from the seeds whose runs are repeated. */
+const REAL_SIGNATURES_EVERY = 50;
+const REAL_SIGNATURES_OFFSET = 25;
+const VALIDATORS_MIN = 4;
+const VALIDATORS_MAX = 10;
+/** Shares of what a scenario may or may not have. Most have four validators, the number at which one fault is all that is borne. */
+const FOUR_CHANCE = 0.65;
+const UNEQUAL_CHANCE = 0.3;
+const FOLLOWER_CHANCE = 0.2;
+const CRASH_OF_ALL_CHANCE = 0.15;
+const CRASH_OF_SOME_CHANCE = 0.25;
+const CACHED_VERIFIER_CHANCE = 0.25;
+const CRASHES_MAX = 5;
+/** Well inside the genesis' precision of 500 ms, which bounds how far two clocks may differ. */
+const CLOCK_OFFSET_MS = 150;
+/** Crystals err by up to 100 ppm; a hundred times that, so that ten seconds show what days would. */
+const CLOCK_DRIFT_PPM = 10_000;
+/** Far outside of what honest clocks may differ by, for the one validator whose clock is broken. */
+const BROKEN_CLOCK_MS: readonly [number, number] = [1_000, 20_000];
+/** Share of runs in which an idle chain goes on at once instead of resting: most heights come from these. */
+const RESTLESS_CHANCE = 0.8;
+
+/** Draws what one seed will go through. */
+export function drawScenario({ seed, name = nameOf(seed), validators }: ScenarioOptions): Scenario {
+  const random = SeededRandom.fromSeed(seed).fork('scenario');
+  const recipe = recipeOf(name);
+  const count =
+    validators ?? (random.chance(FOUR_CHANCE) ? VALIDATORS_MIN : VALIDATORS_MIN + random.int(VALIDATORS_MAX - VALIDATORS_MIN + 1));
+  const weights = drawWeights(random.fork('weights'), count);
+  const delayMeanMs = logarithmic(random, 0.3, 15);
+  const faultsMs = random.between(3_000, 6_000);
+  const base = {
+    seed,
+    name,
+    weights,
+    followers: random.chance(FOLLOWER_CHANCE) ? 1 : 0,
+    realSignatures: seed % REAL_SIGNATURES_EVERY === REAL_SIGNATURES_OFFSET,
+    cachedVerifier: random.chance(CACHED_VERIFIER_CHANCE),
+    faultsMs,
+    diskSpeed: drawDiskSpeed(random.fork('disk')),
+    submissionGapMs: logarithmic(random, 150, 1_500),
+  };
+  if (recipe.fork === true) return drawFork(base, random.fork('fork'));
+  const byzantine = drawByzantine(random.fork('byzantine'), weights, recipe);
+  const sized = { ...base, byzantine };
+  const nodes = nodesOf(sized);
+  const regions = recipe.wideArea === true ? drawRegions(random.fork('regions'), nodes) : [];
+  return {
+    ...sized,
+    conditions: drawConditions(random.fork('conditions'), recipe, delayMeanMs),
+    configuration: drawConfiguration(random.fork('configuration'), delayMeanMs, regions.length > 0),
+    regions,
+    clocks: drawClocks(random.fork('clocks'), nodes, recipe, faultsMs),
+    crashes: recipe.crashes === true ? drawCrashes(random.fork('crashes'), nodes, faultsMs) : [],
+    partitions: recipe.partitions === true ? drawPartitions(random.fork('partitions'), { nodes, faultsMs }) : [],
+    damages: recipe.damage === true ? drawDamages(random.fork('damages'), weights, faultsMs) : [],
+  };
+}
+
+function nameOf(seed: number): ScenarioName {
+  return SCENARIO_NAMES[seed % SCENARIO_NAMES.length] as ScenarioName;
+}
+
+/** Equal shares for each order of magnitude. */
+function logarithmic(random: SeededRandom, min: number, max: number): number {
+  return min * (max / min) ** random.unit();
+}
+
+/** Mostly equal weights; otherwise any, below the third that no validator may hold. */
+function drawWeights(random: SeededRandom, validators: number): number[] {
+  if (!random.chance(UNEQUAL_CHANCE)) return Array.from({ length: validators }, () => 1000);
+  for (;;) {
+    const weights = Array.from({ length: validators }, () => 100 + random.int(1000));
+    const total = weights.reduce((sum, weight) => sum + weight);
+    if (weights.every((weight) => 3 * weight < total)) return weights;
+  }
+}
+
+/** As many validators as stay below a third of the weight together. */
+function drawByzantine(random: SeededRandom, weights: readonly number[], { byzantine }: Recipe): ByzantinePlan[] {
+  if (byzantine === undefined) return [];
+  const total = weights.reduce((sum, weight) => sum + weight);
+  const plans: ByzantinePlan[] = [];
+  let weight = 0;
+  for (const node of random.shuffle([...weights.keys()])) {
+    if (3 * (weight + (weights[node] as number)) >= total) continue;
+    weight += weights[node] as number;
+    plans.push({ node, behaviour: random.pick(byzantine) });
+  }
+  return plans;
+}
+
+function drawConditions(random: SeededRandom, { network }: Recipe, delayMeanMs: number): NetworkConditions {
+  const strength = network === 'heavy' ? 1 : 0.1;
+  const upTo = (max: number): number => (random.chance(0.75) ? logarithmic(random, 0.0005, max * strength) : 0);
+  return {
+    delayMinMs: delayMeanMs / 4,
+    delayMeanMs,
+    spikeChance: upTo(0.02),
+    spikeMs: [100, random.between(200, 2_000)],
+    lossChance: upTo(0.15),
+    duplicateChance: upTo(0.1),
+    reorderChance: upTo(0.2),
+    cutMeanMs: random.chance(0.5) ? logarithmic(random, 400, 4_000) / strength : 0,
+  };
+}
+
+function drawDiskSpeed(random: SeededRandom): DiskSpeed {
+  const slowness = logarithmic(random, 0.5, 8);
+  return {
+    syncMs: [0.15 * slowness, 0.5 * slowness],
+    writeMs: [0.05, 0.1 * slowness],
+    readMs: [0.02, 0.2],
+    stallChance: random.chance(0.3) ? logarithmic(random, 0.0005, 0.02) : 0,
+    stallMs: [20, 300],
+  };
+}
+
+/** Timeouts from far above what three steps on this network take, where rounds are rare, down to below it, where heights take several. */
+function drawConfiguration(random: SeededRandom, delayMeanMs: number, wide: boolean): Partial<ReplicaConfiguration> {
+  const stepMs = (wide ? 160 : 0) + 10 + 2 * delayMeanMs;
+  const patience = logarithmic(random, 0.8, 8);
+  const timeouts = { proposeMs: 2 * stepMs * patience, prepareMs: stepMs * patience, commitMs: stepMs * patience, growthMs: stepMs };
+  const restless = random.chance(RESTLESS_CHANCE);
+  const idleIntervalMs = restless ? logarithmic(random, 1, 100) : 10_000;
+  return { timeouts, repairIntervalMs: random.between(2, 6) * stepMs, idleIntervalMs, emptyIntervalMs: restless ? idleIntervalMs : 1_000 };
+}
+
+function drawRegions(random: SeededRandom, nodes: number): Region[] {
+  const chosen = random.shuffle([...REGIONS]).slice(0, 2 + random.int(REGIONS.length - 1));
+  return Array.from({ length: nodes }, () => random.pick(chosen));
+}
+
+function drawClocks(random: SeededRandom, nodes: number, { skew }: Recipe, faultsMs: number): ClockPlan[] {
+  const broken = skew === true && random.chance(0.5) ? random.int(VALIDATORS_MIN) : -1;
+  return Array.from({ length: nodes }, (_, node) => {
+    const offsetMs = Math.round(random.between(-CLOCK_OFFSET_MS, CLOCK_OFFSET_MS));
+    if (skew !== true) return { offsetMs, driftPpm: 0, steps: [] };
+    const driftPpm = random.between(-CLOCK_DRIFT_PPM, CLOCK_DRIFT_PPM);
+    const by = node === broken ? random.between(...BROKEN_CLOCK_MS) : random.between(0, CLOCK_OFFSET_MS / 3);
+    const sign = random.chance(0.5) ? 1 : -1;
+    const steps = [{ atMs: random.between(0, faultsMs), byMs: sign * Math.ceil(by) }];
+    return { offsetMs, driftPpm, steps };
+  });
+}
+
+function drawCrashes(random: SeededRandom, nodes: number, faultsMs: number): CrashPlan[] {
+  const all = Array.from({ length: nodes }, (_, node) => node);
+  return Array.from({ length: random.int(CRASHES_MAX + 1) }, () => {
+    const share = random.unit();
+    const count = share < CRASH_OF_ALL_CHANCE ? nodes : share < CRASH_OF_ALL_CHANCE + CRASH_OF_SOME_CHANCE ? 1 + random.int(nodes) : 1;
+    return {
+      atMs: random.between(100, faultsMs),
+      nodes: random.shuffle(all).slice(0, count),
+      moment: count < nodes && random.chance(0.6) ? 'sync' : 'now',
+      downMs: Array.from({ length: count }, () => (random.chance(0.5) ? random.between(10, 300) : random.between(300, 2_000))),
+    } as const;
+  });
+}
+
+/** Of validators that hold less than a third together: with more in doubt at once, operators have to step in. */
+function drawDamages(random: SeededRandom, weights: readonly number[], faultsMs: number): DamagePlan[] {
+  const total = weights.reduce((sum, weight) => sum + weight);
+  const node = random.pick([...weights.keys()].filter((index) => 3 * (weights[index] as number) < total));
+  return Array.from({ length: 1 + random.int(2) }, () => ({
+    atMs: random.between(500, faultsMs),
+    node,
+    kind: random.pick(DAMAGE_KINDS),
+    downMs: random.between(50, 1_000),
+  }));
+}

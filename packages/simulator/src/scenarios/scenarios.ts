@@ -1,0 +1,47 @@
+import { BEHAVIOUR_NAMES, type BehaviourName } from '../byzantine/behaviours.ts';
+
+/** What a scenario is made of. Each part is drawn by the seed; what is left out does not happen. */
+export interface Recipe {
+  /** Frames are lost, doubled, delayed, overtaken; connections end. */
+  readonly network?: 'light' | 'heavy';
+  readonly crashes?: boolean;
+  readonly partitions?: boolean;
+  /** Clocks are off, drift and jump; one validator's by far more than honest clocks may differ. */
+  readonly skew?: boolean;
+  readonly damage?: boolean;
+  readonly wideArea?: boolean;
+  /** Behaviours that the Byzantine validators draw from: less than a third of the weight. */
+  readonly byzantine?: readonly BehaviourName[];
+  /** A third of the weight or more is Byzantine: a fork is possible, and its makers must be found out. Never drawn by itself. */
+  readonly fork?: boolean;
+}
+
+const PLAIN = {
+  crashes: { network: 'light', crashes: true },
+  loss: { network: 'heavy' },
+  partitions: { network: 'light', partitions: true },
+  skew: { network: 'light', skew: true },
+  damage: { network: 'light', crashes: true, damage: true },
+  'wide-area': { network: 'light', partitions: true, wideArea: true },
+  everything: { network: 'heavy', crashes: true, partitions: true, skew: true, byzantine: BEHAVIOUR_NAMES },
+} as const satisfies Record<string, Recipe>;
+
+type PlainName = keyof typeof PLAIN;
+export type ScenarioName = PlainName | `byzantine-${BehaviourName}` | 'fork';
+
+/** The scenarios that a command without `--scenario` goes through in turn. */
+export const SCENARIO_NAMES: readonly ScenarioName[] = [
+  ...(Object.keys(PLAIN) as PlainName[]),
+  ...BEHAVIOUR_NAMES.map((name) => `byzantine-${name}` as const),
+];
+
+/** Every Byzantine behaviour meets a network that is not perfect, and now and then a crash or a partition, where its chances are. */
+export function recipeOf(name: ScenarioName): Recipe {
+  if (name === 'fork') return { fork: true };
+  if (name in PLAIN) return PLAIN[name as PlainName];
+  return { network: 'light', crashes: true, partitions: true, byzantine: [name.slice('byzantine-'.length) as BehaviourName] };
+}
+
+export function isScenarioName(text: string): text is ScenarioName {
+  return text === 'fork' || SCENARIO_NAMES.some((name) => name === text);
+}
