@@ -1,5 +1,5 @@
 import { fromUtf8, toHex } from '@nacre/base';
-import { JSON_MEDIA_TYPE, type Proven, type ServiceRecord } from '@nacre/ledger';
+import { JSON_MEDIA_TYPE, type Operation, type Proven, type ServiceRecord } from '@nacre/ledger';
 import type { AccountKey } from './account-key.ts';
 import type { RecordAnswer, SubmissionAnswer } from './answers.ts';
 import { canonicalPayload } from './canonical-payload.ts';
@@ -71,16 +71,29 @@ export class ServiceToConsensusConnector {
     items: readonly Data[],
     { schema, key, requestId, ...options }: SubmitDataOptions<Data>,
   ): Promise<SubmissionAnswer> {
-    for (const item of items) read(schema.parse, item, schemaText(schema), { service });
     const keyed = key === undefined ? {} : { key };
+    const operation = this.appendOperation(service, items, { schema, ...keyed });
     if (this.#account === undefined) {
       const asked = requestId === undefined ? {} : { requestId };
       return this.#client.submitRecords({ service, ...keyed, ...asked, schema: schemaText(schema), payloads: items }, options);
     }
+    return this.#client.submitOperations(this.#account, [operation], options);
+  }
+
+  /**
+   * What {@link submitBatch} would sign, to be submitted in another way: through an `Outbox`, or with other operations in one transaction.
+   *
+   * @throws {NacreClientError} `PAYLOAD_INVALID` where an item is not what its schema says
+   */
+  appendOperation<Data>(
+    service: string,
+    items: readonly Data[],
+    { schema, key = '' }: Pick<SubmitDataOptions<Data>, 'schema' | 'key'>,
+  ): Operation {
+    for (const item of items) read(schema.parse, item, schemaText(schema), { service });
+    const records = items.map((item) => ({ key, payload: canonicalPayload(item, service) }));
     const { name, version } = schema;
-    const records = items.map((item) => ({ key: key ?? '', payload: canonicalPayload(item, service) }));
-    const append = { service, schema: name, schemaVersion: version, mediaType: JSON_MEDIA_TYPE, records };
-    return this.#client.submitOperations(this.#account, [{ kind: 'record.append', ...append }], options);
+    return { kind: 'record.append', service, schema: name, schemaVersion: version, mediaType: JSON_MEDIA_TYPE, records };
   }
 
   /**
