@@ -2,7 +2,7 @@ import { bytesEqual, type Hash, type Store, type StoreOperation, toHex } from '@
 import { Block } from './block.ts';
 import { LedgerError } from './errors.ts';
 import type { Genesis } from './genesis.ts';
-import { blockKey, bodyKey, bodyOperation, candidateHash, candidateHeight, candidateKey, candidatesUpTo, heightKey } from './keys.ts';
+import { blockKey, bodyKey, bodyOperation, candidateHash, candidateHeight, candidateKey, candidatesBetween, heightKey } from './keys.ts';
 import { decodeTransaction, type Transaction } from './transaction.ts';
 
 /** Candidates of decided heights deleted with one apply; the rest follows with the next. */
@@ -13,6 +13,8 @@ const EMPTY = new Uint8Array(0);
 export class BlockStore {
   readonly #genesis: Genesis;
   readonly #store: Store;
+  /** No candidate of a height below is stored, beside what is being deleted. After a start nothing is known. */
+  #lowestCandidate = 0;
 
   constructor(genesis: Genesis, store: Store) {
     this.#genesis = genesis;
@@ -61,16 +63,21 @@ export class BlockStore {
   }
 
   /** What storing a block before its height is decided writes: the block, and the bodies that are not here yet. */
-  saveOperations(block: Block, transactions: readonly Transaction[]): StoreOperation[] {
-    return [...this.#putOperations(block, transactions), { type: 'put', key: candidateKey(block.header.height, block.hash), value: EMPTY }];
+  saveOperations(block: Block, transactions: readonly Transaction[], isStored: (bodyHash: Hash) => boolean): StoreOperation[] {
+    this.#lowestCandidate = Math.min(this.#lowestCandidate, block.header.height);
+    return [
+      ...putOperations(block, transactions, isStored),
+      { type: 'put', key: candidateKey(block.header.height, block.hash), value: EMPTY },
+    ];
   }
 
   /** What makes a block the decided one of its height. Candidates of the height that lost are dropped. */
   async decideOperations(block: Block, transactions: readonly Transaction[]): Promise<StoreOperation[]> {
     const { height } = block.header;
-    const operations = this.has(block.hash) ? [] : this.#putOperations(block, transactions);
+    const isStored = (bodyHash: Hash) => this.body(bodyHash) !== undefined;
+    const operations = this.has(block.hash) ? [] : putOperations(block, transactions, isStored);
     operations.push({ type: 'put', key: heightKey(height), value: block.hash });
-    for (const { key } of await this.#store.scan({ ...candidatesUpTo(height), limit: CANDIDATES_DROPPED_MAX })) {
+    for (const key of await this.#candidatesUpTo(height)) {
       operations.push({ type: 'delete', key });
       // A candidate may have been saved after its own height was decided, and may then be the one that won it.
       const at = candidateHeight(key);
@@ -81,11 +88,22 @@ export class BlockStore {
     return operations;
   }
 
-  #putOperations(block: Block, transactions: readonly Transaction[]): StoreOperation[] {
-    const operations: StoreOperation[] = [{ type: 'put', key: blockKey(block.hash), value: block.bytes }];
-    for (const transaction of transactions) {
-      if (this.body(transaction.bodyHash) === undefined) operations.push(bodyOperation(transaction));
+  /** Not from the beginning: LevelDB would pass over what was deleted at every height before, and slow down from block to block. */
+  async #candidatesUpTo(height: number): Promise<Uint8Array[]> {
+    const range = candidatesBetween(this.#lowestCandidate, height);
+    // Before the scan, because a candidate of an earlier height may be saved while it runs.
+    this.#lowestCandidate = height + 1;
+    const keys = (await this.#store.scan({ ...range, limit: CANDIDATES_DROPPED_MAX })).map(({ key }) => key);
+    const last = keys.at(-1);
+    if (keys.length === CANDIDATES_DROPPED_MAX && last !== undefined) {
+      this.#lowestCandidate = Math.min(this.#lowestCandidate, candidateHeight(last));
     }
-    return operations;
+    return keys;
   }
+}
+
+function putOperations(block: Block, transactions: readonly Transaction[], isStored: (bodyHash: Hash) => boolean): StoreOperation[] {
+  const operations: StoreOperation[] = [{ type: 'put', key: blockKey(block.hash), value: block.bytes }];
+  for (const transaction of transactions) if (!isStored(transaction.bodyHash)) operations.push(bodyOperation(transaction));
+  return operations;
 }

@@ -174,9 +174,16 @@ export class Ledger {
     return verifyBlockSignatures(block, { genesis, verifier: this.#verifier, committeeAt, decidedHash });
   }
 
-  /** Makes a candidate durable, bodies included: the sync that precedes every vote for it. */
-  async saveCandidate({ block, transactions }: Candidate): Promise<void> {
-    await this.#store.write(this.#blocks.saveOperations(block, transactions), { sync: true });
+  /**
+   * Makes a candidate durable, bodies included: the sync that precedes every vote for it.
+   *
+   * @param isStored whether the store has taken a body already, if only unsynced; who knows it without asking the store saves a read for each
+   */
+  async saveCandidate(
+    { block, transactions }: Candidate,
+    isStored: (bodyHash: Hash) => boolean = (bodyHash) => this.hasBody(bodyHash),
+  ): Promise<void> {
+    await this.#store.write(this.#blocks.saveOperations(block, transactions, isStored), { sync: true });
   }
 
   /** Whether the block is stored, decided or not. */
@@ -264,6 +271,11 @@ export class Ledger {
   /** Encoded transaction by body hash, whether it waits, or stands in a block. */
   body(bodyHash: Hash): Uint8Array | undefined {
     return this.#blocks.body(bodyHash);
+  }
+
+  /** Whether the store has the body. */
+  hasBody(bodyHash: Hash): boolean {
+    return this.#blocks.body(bodyHash) !== undefined;
   }
 
   /** Id of a stored transaction, read without decoding the whole of it: a block may list thousands. */

@@ -1,4 +1,4 @@
-import { AssertionError, type Log, PROPOSE_EXAMINED_FACTOR, type StoreOperation, toHex } from '@nacre/base';
+import { AssertionError, type Hash, type Log, PROPOSE_EXAMINED_FACTOR, type StoreOperation, toHex } from '@nacre/base';
 import { leafHash, logRoot } from '@nacre/crypto';
 import { type Block, blockHash, expiredKey, Ledger, type Operation } from '@nacre/ledger';
 import { describe, expect, test } from 'vitest';
@@ -164,8 +164,8 @@ describe('a proposal', () => {
 
 describe('a candidate', () => {
   // @mutation packages/ledger/src/ledger.ts
-  // - await this.#store.write(this.#blocks.saveOperations(block, transactions), { sync: true });
-  // + await this.#store.write(this.#blocks.saveOperations(block, transactions), { sync: false });
+  // - await this.#store.write(this.#blocks.saveOperations(block, transactions, isStored), { sync: true });
+  // + await this.#store.write(this.#blocks.saveOperations(block, transactions, isStored), { sync: false });
   test('that was saved survives a power cut with all bodies, and is executed again', async () => {
     const store = new MemoryStore();
     const { chain, writer } = await TestChain.withService({ store });
@@ -181,7 +181,7 @@ describe('a candidate', () => {
   });
 
   // @mutation packages/ledger/src/block-store.ts
-  // - if (this.body(transaction.bodyHash) === undefined) operations.push(bodyOperation(transaction));
+  // - if (!isStored(transaction.bodyHash)) operations.push(bodyOperation(transaction));
   // + operations.push(bodyOperation(transaction));
   test('does not write again the bodies that are here', async () => {
     const store = new MemoryStore();
@@ -200,6 +200,32 @@ describe('a candidate', () => {
     const key = toHex(bodyKey(transaction.bodyHash));
     expect(written.filter((operation) => toHex(operation.key) === key).length).toBe(1);
     expect(written.filter((operation) => toHex(operation.key) === toHex(blockKey(candidate.blockHash))).length).toBe(2);
+  });
+
+  // @mutation packages/ledger/src/block-store.ts
+  // - this.#lowestCandidate = Math.min(this.#lowestCandidate, block.header.height);
+  // +
+  // @mutation packages/ledger/src/block-store.ts
+  // - #lowestCandidate = 0;
+  // + #lowestCandidate = Number.MAX_SAFE_INTEGER;
+  test('saved at any height, before or after it was decided, is dropped by the next decision, also after a restart', async () => {
+    const chain = await TestChain.create();
+    const losers: Hash[] = [];
+    const save = async (candidate: ReturnType<TestChain['propose']>): Promise<void> => {
+      await chain.ledger.saveCandidate(candidate);
+      losers.push(candidate.blockHash);
+    };
+    for (let height = 1; height <= 4; height++) {
+      const late = chain.propose([], { timeMs: chain.nextTimeMs + 1 });
+      await save(chain.propose([], { timeMs: chain.nextTimeMs + 2 }));
+      await chain.decide([]);
+      expect(losers.filter((hash) => chain.ledger.hasBlock(hash))).toEqual([]);
+      await save(late);
+      if (height === 2) await chain.reopen();
+    }
+    await chain.decide([]);
+    expect(losers).toHaveLength(8);
+    expect(losers.filter((hash) => chain.ledger.hasBlock(hash))).toEqual([]);
   });
 
   // @mutation packages/ledger/src/block-store.ts

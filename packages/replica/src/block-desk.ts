@@ -129,7 +129,7 @@ export class BlockDesk {
   }
 
   #hold(candidate: Candidate, durable?: Promise<void> | null): Held {
-    const held: Held = { candidate, durable: durable ?? this.#context.ledger.saveCandidate(candidate) };
+    const held: Held = { candidate, durable: durable ?? this.#save(candidate) };
     // Whoever must wait for it sees the failure too; here it only must not pass unseen.
     held.durable.catch((error: unknown) => this.#desk.failed(error));
     this.#held.set(toHex(candidate.blockHash), held);
@@ -142,6 +142,12 @@ export class BlockDesk {
       );
     }
     return held;
+  }
+
+  /** Bodies that the mempool has had stored are not looked up, one by one, to learn that they are there. */
+  #save(candidate: Candidate): Promise<void> {
+    const { ledger, mempool } = this.#context;
+    return ledger.saveCandidate(candidate, (bodyHash) => mempool.isStored(bodyHash) ?? ledger.hasBody(bodyHash));
   }
 
   async #fetchBlock(hash: Hash): Promise<{ readonly block: Block; readonly source: string } | null> {

@@ -16,6 +16,8 @@ import type { ReplicaConfiguration } from './configuration.ts';
 
 /** Entries read per step while the pending transactions are read back after a start. */
 const RESTORE_PAGE = 256;
+/** What a peer told us is stored once it has waited this long, in ms: most of it is decided before, and then stored with its block. */
+const HEARD_STORED_AFTER_MS = 5_000;
 /** Last byte of a stored pending entry: whether a client was promised the transaction by this node. */
 const HEARD = 0;
 const ACKNOWLEDGED = 1;
@@ -26,6 +28,9 @@ interface Pending {
   acknowledged: boolean;
   /** Synced, or being synced by the write behind this promise; null for what only a peer told us. */
   durable: Promise<void> | null;
+  /** Whether the store has taken the body and the entry, synced or not; no write under way counts. */
+  stored: boolean;
+  /** When it came, or was last sent. */
   sentAtMs: number;
 }
 
@@ -55,9 +60,13 @@ export class Mempool {
   readonly #byBody = new Map<string, Pending>();
   /** Those that a client was promised, the one sent least recently first. */
   readonly #acknowledged = new Map<string, Pending>();
+  /** Those in memory only, in order of arrival. */
+  readonly #unstored = new Map<string, Pending>();
   /** Queues in order of arrival, one per account; an account without pending transactions has none. */
   readonly #byAccount = new Map<string, { bytes: number; readonly queue: Map<string, Pending> }>();
   #bytes = 0;
+  /** Of what was pending here, the bytes that the last block has decided. */
+  #decidedBytes = 0;
   /** Nothing pending expires before this block time, so most blocks need no look at every entry. */
   #earliestExpiryMs = Number.POSITIVE_INFINITY;
   #writes: QueuedWrite[] = [];
@@ -89,6 +98,16 @@ export class Mempool {
     return this.#byBody.get(toHex(bodyHash))?.transaction;
   }
 
+  /** Whether the store has a body already; undefined for one that is not pending here. */
+  isStored(bodyHash: Hash): boolean | undefined {
+    return this.#byBody.get(toHex(bodyHash))?.stored;
+  }
+
+  /** Whether the last block was half full at least, and more waits: then it waits for room, and not because nobody else has it. */
+  get waitsForRoom(): boolean {
+    return this.#byId.size > 0 && 2 * this.#decidedBytes >= this.#ledger.genesis.parameters.blockBytesMax;
+  }
+
   /** Whether a client was promised this transaction here and it is not final yet. */
   isAcknowledged(txId: Hash): boolean {
     return this.#byId.get(toHex(txId))?.acknowledged ?? false;
@@ -109,7 +128,7 @@ export class Mempool {
       pending = this.#insert(transaction, nowMs);
     }
     assert(pending.durable === null || alongside.length === 0, 'what is stored alongside a transaction comes with its first admission');
-    pending.durable ??= this.#write([...this.#operations(pending.transaction, ACKNOWLEDGED), ...alongside], true);
+    pending.durable ??= this.#save(pending, [...this.#operations(pending.transaction, ACKNOWLEDGED), ...alongside], true);
     try {
       await pending.durable;
     } catch (cause) {
@@ -122,17 +141,26 @@ export class Mempool {
   }
 
   /**
-   * Takes a verified, admissible transaction that a peer told us of. It is stored but not synced: the node that
-   * acknowledged it answers for it, and the sync of the block that lists it will cover it.
+   * Takes a verified, admissible transaction that a peer told us of. It stays in memory at first: the node that acknowledged it answers for
+   * it, and the synced write of the block that lists it stores its body.
    *
    * @returns whether it was new and fitted
    */
   hear(transaction: Transaction, nowMs: number): boolean {
-    if (this.#byId.has(toHex(transaction.txId)) || this.#refusal(transaction) !== null) return false;
-    this.#insert(transaction, nowMs);
-    // A store that fails here fails again at the next block's synced write, where it stops the replica.
-    this.#write(this.#operations(transaction, HEARD), false).catch(() => {});
+    const id = toHex(transaction.txId);
+    if (this.#byId.has(id) || this.#refusal(transaction) !== null) return false;
+    this.#unstored.set(id, this.#insert(transaction, nowMs));
     return true;
+  }
+
+  /** Stores what has been in memory only for long: without a quorum it may wait for hours, and the disk of whoever acknowledged it may fail. */
+  storeHeard(nowMs: number): void {
+    for (const [id, pending] of this.#unstored) {
+      if (nowMs - pending.sentAtMs < HEARD_STORED_AFTER_MS) break;
+      this.#unstored.delete(id);
+      // A store that fails here fails again at the next block's synced write, where it stops the replica.
+      this.#save(pending, this.#operations(pending.transaction, HEARD), false).catch(() => {});
+    }
   }
 
   /** Round-robin over the accounts, oldest first within each, so that no account can keep another out of the blocks. */
@@ -171,15 +199,23 @@ export class Mempool {
     return due.map(({ transaction }) => transaction);
   }
 
-  /** Drops what the block at the tip has decided, and what can no longer be: its time is past their validity. */
+  /**
+   * Drops what the block at the tip has decided, and what can no longer be: its time is past their validity.
+   *
+   * @returns when the store can tell what has expired; what was decided it can tell before
+   */
   async settle(decided: readonly Hash[], blockTimeMs: number): Promise<void> {
     const operations: StoreOperation[] = [];
+    this.#decidedBytes = 0;
     for (const txId of decided) {
       const pending = this.#byId.get(toHex(txId));
       if (pending === undefined) continue;
       this.#remove(pending);
-      operations.push({ type: 'delete', key: pendingKey(txId) });
+      this.#decidedBytes += pending.transaction.bytes.length;
+      // Entries of what is decided are dropped after a restart as well, so nobody waits for this write and nothing hangs on it.
+      if (pending.stored) operations.push({ type: 'delete', key: pendingKey(txId) });
     }
+    const settled = operations.length;
     if (this.#earliestExpiryMs < blockTimeMs) {
       this.#earliestExpiryMs = Number.POSITIVE_INFINITY;
       for (const pending of [...this.#byId.values()]) {
@@ -192,7 +228,10 @@ export class Mempool {
         operations.push(...this.#expiry(pending.transaction));
       }
     }
-    if (operations.length > 0) await this.#write(operations, false);
+    if (operations.length === 0) return;
+    const written = this.#write(operations, false);
+    if (operations.length > settled) await written;
+    else written.catch(() => {});
   }
 
   /** Reads back what was admitted before the process ended. Call once, before anything else. */
@@ -211,6 +250,7 @@ export class Mempool {
           stale.push(...this.#expiry(decoded.value));
         } else {
           const pending = this.#insert(decoded.value, nowMs);
+          pending.stored = true;
           // Acknowledged, but not taken for synced: what a killed process wrote may stand in memory only.
           if (value[HASH_BYTES] === ACKNOWLEDGED) this.#acknowledge(pending);
         }
@@ -252,7 +292,7 @@ export class Mempool {
   }
 
   #insert(transaction: Transaction, nowMs: number): Pending {
-    const pending: Pending = { transaction, acknowledged: false, durable: null, sentAtMs: nowMs };
+    const pending: Pending = { transaction, acknowledged: false, durable: null, stored: false, sentAtMs: nowMs };
     const id = toHex(transaction.txId);
     const accountId = toHex(transaction.contents.account);
     this.#byId.set(id, pending);
@@ -280,6 +320,7 @@ export class Mempool {
     const id = toHex(transaction.txId);
     if (!this.#byId.delete(id)) return;
     this.#acknowledged.delete(id);
+    this.#unstored.delete(id);
     this.#byBody.delete(toHex(transaction.bodyHash));
     this.#bytes -= transaction.bytes.length;
     const accountId = toHex(transaction.contents.account);
@@ -288,6 +329,12 @@ export class Mempool {
     account.queue.delete(id);
     account.bytes -= transaction.bytes.length;
     if (account.queue.size === 0) this.#byAccount.delete(accountId);
+  }
+
+  async #save(pending: Pending, operations: readonly StoreOperation[], sync: boolean): Promise<void> {
+    this.#unstored.delete(toHex(pending.transaction.txId));
+    await this.#write(operations, sync);
+    pending.stored = true;
   }
 
   /** Group commit: whatever gathers while one write is under way goes into the next, under one sync. */

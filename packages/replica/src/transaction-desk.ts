@@ -11,6 +11,8 @@ const VERIFYING_PER_PEER_MAX = 4096;
  * without this bound it would spend itself on hearing the same again (measured: 2.5 GB for 50 MB of records).
  */
 const RESENT_MAX = { count: 64, bytes: 128 * 1024 };
+/** The same while blocks are full: what waits for room is known to the others already, and hearing it again takes the time that the room needs. */
+const RESENT_WHEN_FULL_MAX = { count: 4, bytes: 16 * 1024 };
 /** Bytes of transactions gathered into one frame, well below what a frame may hold. */
 const FRAME_FILL_BYTES = 1024 * 1024;
 const EVERYONE: readonly Lane[] = ['committee', 'gossip'];
@@ -30,6 +32,8 @@ interface Dependencies {
 /** Where transactions come in, from clients and from peers, and are checked before they wait for a block. */
 export class TransactionDesk {
   readonly #dependencies: Dependencies;
+  /** Admitted in this very turn, with others that were synced together, and not sent yet. */
+  #admitted: Transaction[] = [];
 
   constructor(dependencies: Dependencies) {
     this.#dependencies = dependencies;
@@ -49,7 +53,7 @@ export class TransactionDesk {
     if (valid !== true) return fail({ code: 'SIGNATURE_INVALID', account: transaction.contents.account });
     const admitted = await mempool.admit(transaction, clock.nowMs(), alongside);
     if (!admitted.ok) return admitted;
-    this.#send([transaction], EVERYONE);
+    this.#offer(transaction);
     work();
     return ok({ txId: transaction.txId, validUntilMs: transaction.contents.validUntilMs });
   }
@@ -79,7 +83,18 @@ export class TransactionDesk {
 
   /** Offers again what was acknowledged here and is still undecided: whoever lost it gets it back. */
   resend(nowMs: number, intervalMs: number): void {
-    this.#send(this.#dependencies.mempool.dueForSending(nowMs, intervalMs, RESENT_MAX), EVERYONE);
+    const { mempool } = this.#dependencies;
+    this.#send(mempool.dueForSending(nowMs, intervalMs, mempool.waitsForRoom ? RESENT_WHEN_FULL_MAX : RESENT_MAX), EVERYONE);
+    mempool.storeHeard(nowMs);
+  }
+
+  /** What one sync has made durable is answered in one go, and goes out in one frame. */
+  #offer(transaction: Transaction): void {
+    if (this.#admitted.push(transaction) > 1) return;
+    queueMicrotask(() => {
+      this.#send(this.#admitted, EVERYONE);
+      this.#admitted = [];
+    });
   }
 
   status(txId: Hash): SubmissionStatus {

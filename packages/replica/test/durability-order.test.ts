@@ -141,8 +141,8 @@ describe('before a proposal leaves', () => {
   // + void this.#blocks.keep(candidate);
   // + void Promise.resolve().then(
   // @mutation packages/ledger/src/ledger.ts
-  // - await this.#store.write(this.#blocks.saveOperations(block, transactions), { sync: true });
-  // + await this.#store.write(this.#blocks.saveOperations(block, transactions), { sync: false });
+  // - await this.#store.write(this.#blocks.saveOperations(block, transactions, isStored), { sync: true });
+  // + await this.#store.write(this.#blocks.saveOperations(block, transactions, isStored), { sync: false });
   test('its block is synced with its bodies', async () => {
     const { actor, puppets } = await stage.replicaAmongPuppets(proposer);
     actor.home.store.syncs.shut();

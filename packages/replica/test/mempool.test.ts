@@ -49,8 +49,8 @@ async function decide(transactions: readonly Transaction[], timeMs?: number): Pr
 
 describe('an admitted transaction', () => {
   // @mutation packages/replica/src/mempool.ts
-  // - pending.durable ??= this.#write([...this.#operations(pending.transaction, ACKNOWLEDGED), ...alongside], true);
-  // + pending.durable ??= this.#write([...this.#operations(pending.transaction, ACKNOWLEDGED), ...alongside], false);
+  // - pending.durable ??= this.#save(pending, [...this.#operations(pending.transaction, ACKNOWLEDGED), ...alongside], true);
+  // + pending.durable ??= this.#save(pending, [...this.#operations(pending.transaction, ACKNOWLEDGED), ...alongside], false);
   // @mutation packages/replica/src/mempool.ts
   // - return [bodyOperation(transaction), { type: 'put', key: pendingKey(transaction.txId), value }];
   // + return [{ type: 'put', key: pendingKey(transaction.txId), value }];
@@ -107,6 +107,7 @@ describe('an admitted transaction', () => {
     store.syncs.shut();
     const writing = mempool.admit(first, NOW_MS);
     mempool.hear(heard, NOW_MS);
+    mempool.storeHeard(NOW_MS + 5_000);
     const answer = mempool.admit(admitted, NOW_MS);
     store.syncs.open();
     await Promise.all([writing, answer]);
@@ -122,8 +123,8 @@ describe('an admitted transaction', () => {
   });
 
   // @mutation packages/replica/src/mempool.ts
-  // - pending.durable ??= this.#write(
-  // + pending.durable = this.#write(
+  // - pending.durable ??= this.#save(
+  // + pending.durable = this.#save(
   test('handed in twice is one transaction, and both answers wait for one sync', async () => {
     const transaction = await chain.anyTransaction();
     const before = store.writes.synced;
@@ -169,8 +170,10 @@ describe('an admitted transaction', () => {
     const [admitted, heard] = (await many(2)) as [Transaction, Transaction];
     await mempool.admit(admitted, NOW_MS);
     mempool.hear(heard, NOW_MS);
+    mempool.storeHeard(NOW_MS + 5_000);
     await settled();
     const next = await reopened();
+    expect(next.has(heard.txId)).toBe(true);
     expect(next.isAcknowledged(admitted.txId)).toBe(true);
     expect(next.isAcknowledged(heard.txId)).toBe(false);
     expect(idsOf(next.dueForSending(NOW_MS + 100, 100, ANY))).toEqual(idsOf([admitted]));
@@ -207,17 +210,60 @@ describe('an admitted transaction', () => {
 
 describe('a heard transaction', () => {
   // @mutation packages/replica/src/mempool.ts
-  // - this.#write(this.#operations(transaction, HEARD), false).catch(() => {});
-  // + this.#write(this.#operations(transaction, HEARD), true).catch(() => {});
-  test('is stored without a sync: the block that lists it syncs it', async () => {
+  // - if (nowMs - pending.sentAtMs < HEARD_STORED_AFTER_MS) break;
+  // +
+  // @mutation packages/replica/src/mempool.ts
+  // - this.#save(pending, this.#operations(pending.transaction, HEARD), false).catch(() => {});
+  // + this.#save(pending, this.#operations(pending.transaction, HEARD), true).catch(() => {});
+  test('is in memory only at first, and stored when it has waited for long, without a sync', async () => {
     const transaction = await chain.anyTransaction();
     const { synced, unsynced } = store.writes;
     expect(mempool.hear(transaction, NOW_MS)).toBe(true);
+    mempool.storeHeard(NOW_MS + 4_999);
+    await settled();
+    expect(store.writes).toEqual({ synced, unsynced });
+    expect(mempool.isStored(transaction.bodyHash)).toBe(false);
+    mempool.storeHeard(NOW_MS + 5_000);
+    mempool.storeHeard(NOW_MS + 6_000);
     await settled();
     expect(store.writes).toEqual({ synced, unsynced: unsynced + 1 });
-    expect((await reopened()).has(transaction.txId)).toBe(true);
+    expect(mempool.isStored(transaction.bodyHash)).toBe(true);
+    const next = await reopened();
+    expect([next.has(transaction.txId), next.isStored(transaction.bodyHash)]).toEqual([true, true]);
     store.powerCut();
     expect((await reopened()).has(transaction.txId)).toBe(false);
+  });
+
+  // @mutation packages/replica/src/mempool.ts
+  // - await this.#write(operations, sync);
+  // + void this.#write(operations, sync);
+  test('counts as stored when the store has taken it, not before', async () => {
+    const [first, second] = (await many(2)) as [Transaction, Transaction];
+    store.syncs.shut();
+    const writing = mempool.admit(first, NOW_MS);
+    mempool.hear(second, NOW_MS);
+    mempool.storeHeard(NOW_MS + 5_000);
+    await settled();
+    expect([first, second].map(({ bodyHash }) => mempool.isStored(bodyHash))).toEqual([false, false]);
+    store.syncs.open();
+    await writing;
+    await settled();
+    expect([first, second].map(({ bodyHash }) => mempool.isStored(bodyHash))).toEqual([true, true]);
+    expect(mempool.isStored(new Uint8Array(32))).toBeUndefined();
+  });
+
+  // @mutation packages/replica/src/mempool.ts
+  // - this.#unstored.delete(id);
+  // - this.#byBody
+  // + this.#byBody
+  test('that was decided meanwhile is not stored as pending', async () => {
+    const transaction = await chain.anyTransaction();
+    mempool.hear(transaction, NOW_MS);
+    await mempool.settle(await decide([transaction]), ledger.tip.timeMs);
+    const before = { ...store.writes };
+    mempool.storeHeard(NOW_MS + 5_000);
+    await settled();
+    expect(store.writes).toEqual(before);
   });
 
   test('twice is news once', async () => {
@@ -415,6 +461,28 @@ describe('a decided block', () => {
     await mempool.settle([], ledger.tip.timeMs);
     expect(store.writes).toEqual(before);
   });
+});
+
+// @mutation packages/replica/src/mempool.ts
+// - return this.#byId.size > 0 && 2 * this.#decidedBytes >= this.#ledger.genesis.parameters.blockBytesMax;
+// + return this.#byId.size > 0 && this.#decidedBytes >= this.#ledger.genesis.parameters.blockBytesMax;
+// @mutation packages/replica/src/mempool.ts
+// - this.#decidedBytes = 0;
+// - for (const txId of decided) {
+// + for (const txId of decided) {
+test('waits for room after a block that was half full, if more is pending', async () => {
+  const blockBytesMax = 2 * (await chain.anyTransaction()).bytes.length;
+  const genesis = { ...chain.genesis, parameters: { ...chain.genesis.parameters, blockBytesMax } };
+  mempool = new Mempool(BOUNDS, { ledger: await openLedger(genesis, store), store });
+  const [first, second] = (await many(2)) as [Transaction, Transaction];
+  for (const transaction of [first, second]) mempool.hear(transaction, NOW_MS);
+  expect(mempool.waitsForRoom).toBe(false);
+  await mempool.settle([first.txId], ledger.tip.timeMs);
+  expect(mempool.waitsForRoom).toBe(true);
+  await mempool.settle([], ledger.tip.timeMs);
+  expect(mempool.waitsForRoom).toBe(false);
+  await mempool.settle([second.txId], ledger.tip.timeMs);
+  expect(mempool.waitsForRoom).toBe(false);
 });
 
 describe('after a restart', () => {

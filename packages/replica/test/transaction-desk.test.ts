@@ -1,5 +1,5 @@
 import { type Hash, utf8 } from '@nacre/base';
-import { buildTransaction, createGenesis, encodeHeader } from '@nacre/ledger';
+import { buildTransaction, createGenesis, encodeHeader, type Transaction } from '@nacre/ledger';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Puppet } from './support/puppet.ts';
 import { type Actor, Stage } from './support/stage.ts';
@@ -136,6 +136,17 @@ test('an admitted transaction goes to validators and followers, and its status i
   for (const peer of [follower, ...puppets]) expect(peer.heard('transactions')).toMatchObject([{ bodies: [transaction.bytes] }]);
   await decide([transaction]);
   expect(actor.replica.transactionStatus(txId)).toEqual({ status: 'committed', height: 1, index: 0 });
+});
+
+// @mutation packages/replica/src/transaction-desk.ts
+// - if (this.#admitted.push(transaction) > 1) return;
+// + this.#send([transaction], EVERYONE);
+test('what one sync has made durable goes out in one frame', async () => {
+  const [first, ...others] = await Promise.all(Array.from({ length: 20 }, () => stage.chain.anyTransaction(1)));
+  await Promise.all([first, ...others].map((transaction) => actor.replica.submit((transaction as Transaction).bytes)));
+  await stage.clock.run(5);
+  const frames = puppets[0]?.heard('transactions').map(({ bodies }) => bodies.length);
+  expect(frames).toEqual([1, 19]);
 });
 
 // @mutation packages/replica/src/replica.ts
