@@ -4,8 +4,10 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 import { linkDeclarations } from './link-declarations.ts';
-import { type Manifest, publishedManifest } from './published-manifest.ts';
+import { type Manifest, NODE_ENTRIES, publishedManifest } from './published-manifest.ts';
 
+/** Of `packages/client/src`; all but the first are for Node.js. */
+const ENTRIES = ['index', ...NODE_ENTRIES];
 /** What Node.js 20 and browsers of its time have. */
 const TARGET = 'es2022';
 
@@ -37,7 +39,7 @@ export async function buildSdk({ root, work }: { readonly root: string; readonly
 
   const entry = (name: string): string => join(source, 'src', `${name}.ts`);
   const bundles = [
-    await bundle({ entryPoints: [entry('index'), entry('outbox-file')], platform: 'node', outdir: join(dist, 'node'), splitting: true }),
+    await bundle({ entryPoints: ENTRIES.map(entry), platform: 'node', outdir: join(dist, 'node'), splitting: true }),
     await bundle({ entryPoints: [entry('index')], platform: 'browser', outfile: join(dist, 'browser/nacre-client.js'), minify: true }),
   ];
   writeDeclarations(root, { compiled: join(work, 'compiled'), types: join(dist, 'types') });
@@ -81,7 +83,7 @@ function writeDeclarations(root: string, { compiled, types }: { readonly compile
   const compiler = join(root, 'node_modules/.bin/tsc');
   const { status, stdout } = spawnSync(compiler, ['--project', configuration, '--outDir', compiled], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`the compiler refuses the sources:\n${stdout}`);
-  const entries = ['client/src/index.d.ts', 'client/src/outbox-file.d.ts'];
+  const entries = ENTRIES.map((name) => `client/src/${name}.d.ts`);
   for (const [path, text] of linkDeclarations({ directory: compiled, entries })) {
     mkdirSync(dirname(join(types, path)), { recursive: true });
     writeFileSync(join(types, path), text);

@@ -9,8 +9,8 @@ import { NacreClientError } from './client-error.ts';
 export function canonicalPayload(payload: unknown, service: string): Uint8Array {
   const bytes = canonicalJson(payload);
   if (bytes !== undefined) return bytes;
-  throw new NacreClientError('PAYLOAD_INVALID', 'the payload has no canonical JSON form', {
+  throw new NacreClientError('PAYLOAD_INVALID', payload === undefined ? 'no payload is given' : 'the payload has no canonical JSON form', {
     fields: { service },
-    hint: 'Numbers must be finite and texts well-formed Unicode (RFC 8785).',
+    hint: 'Numbers must be finite, no BigInt, and texts well-formed Unicode (RFC 8785).',
   });
 }

@@ -33,6 +33,10 @@ export type NacreClientErrorCode =
   | 'PROOF_MISMATCH'
   /** The node left out records that must exist. */
   | 'RECORDS_MISSING'
+  /** No node would take the transaction; `fields.refusal` says why. */
+  | 'TRANSACTION_INVALID'
+  /** This runtime has no WebSocket. */
+  | 'WEBSOCKET_MISSING'
   /** A record's schema version is neither the one that was asked for nor one that it can be upgraded from. */
   | 'SCHEMA_VERSION_UNKNOWN'
   /** A record's payload is not what its schema says; `cause` is what the schema's `parse` threw. */

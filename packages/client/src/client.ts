@@ -1,5 +1,5 @@
 import { toHex } from '@nacre/base';
-import { buildTransaction, type Genesis, NONCE_BYTES, type Operation, type Proven } from '@nacre/ledger';
+import { type Genesis, NONCE_BYTES, type Operation, type Proven } from '@nacre/ledger';
 import type { AccountKey } from './account-key.ts';
 import { text } from './answer-shape.ts';
 import {
@@ -27,7 +27,8 @@ import { type Call, callWithFailover } from './failover.ts';
 import { malformedError, timeoutError } from './http-call.ts';
 import { NodePool } from './node-pool.ts';
 import { pause } from './pause.ts';
-import { readGenesis } from './read-genesis.ts';
+import { checkGenesis, readGenesis } from './read-genesis.ts';
+import { signOperations } from './sign-operations.ts';
 import { type SubscribeRequest, Subscription } from './subscription.ts';
 import { endingError, type FinalAnswer, transactionEnding } from './transaction-ending.ts';
 import { type ProofQuestion, verifyRecordProof } from './verify-record-proof.ts';
@@ -92,7 +93,7 @@ export class NacreClient {
 
   constructor(urls: readonly string[], { genesis }: ConnectOptions) {
     this.#pool = new NodePool(urls);
-    this.#genesis = typeof genesis === 'string' ? readGenesis(genesis) : genesis;
+    this.#genesis = typeof genesis === 'string' ? readGenesis(genesis) : genesis && checkGenesis(genesis);
   }
 
   /** @throws {NacreClientError} `GENESIS_MISSING` */
@@ -141,20 +142,19 @@ export class NacreClient {
    * Signs operations in one transaction, and submits it.
    *
    * @param options `validForMs`: how long it may take until it is decided, by default two minutes; then it never will be
-   * @throws {LedgerError} code `INPUT_INVALID` where no node would take them
+   * @throws {NacreClientError} `TRANSACTION_INVALID` where no node would take them
    */
   async submitOperations(
     account: AccountKey,
     operations: readonly Operation[],
     { validForMs = VALID_FOR_MS, ...options }: SubmitOptions & { readonly validForMs?: number } = {},
   ): Promise<SubmissionAnswer> {
-    const { bytes } = await buildTransaction({
+    const { bytes } = await signOperations({
       genesis: this.genesis,
-      account: account.address,
+      account,
       operations,
       validUntilMs: Date.now() + validForMs,
       nonce: crypto.getRandomValues(new Uint8Array(NONCE_BYTES)),
-      signer: account.signer,
     });
     return this.submitTransaction(bytes, options);
   }

@@ -71,7 +71,7 @@ export function errorFrom(error: unknown, url: string): NacreRpcError {
   if (typeof message !== 'string' || typeof data !== 'object' || data === null) return malformedError(url, 'an error without data');
   const { code, retryable, hint, ...fields } = data as Readonly<Record<string, unknown>>;
   if (typeof code !== 'string') return malformedError(url, 'an error without a code');
-  return new NacreRpcError(code, message, {
+  return new NacreRpcError(code, message + firstIssue(fields.issues), {
     retryable: retryable === true,
     fields: { ...fields, url },
     ...(typeof hint === 'string' ? { hint } : {}),
@@ -95,6 +95,14 @@ export function unreachableError(url: string, cause: unknown): NacreRpcError {
     cause,
     hint: REACH_HINT,
   });
+}
+
+/** Which parameter is wrong and why, of those that the node lists, for the message. */
+function firstIssue(issues: unknown): string {
+  const [issue] = Array.isArray(issues) ? (issues as readonly unknown[]) : [];
+  const { path, message } = (issue ?? {}) as { readonly path?: unknown; readonly message?: unknown };
+  if (typeof message !== 'string') return '';
+  return typeof path === 'string' && path !== '' ? ` ${path}: ${message}` : ` ${message}`;
 }
 
 const MAYBE_TAKEN = 'A transaction may have been taken nevertheless: look at its status before you sign another.';

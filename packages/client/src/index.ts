@@ -1,4 +1,4 @@
-export type { Address, Hash } from '@nacre/base';
+export { type Address, type Hash, NacreError } from '@nacre/base';
 export type { Genesis, Operation, Proven, ServiceRecord } from '@nacre/ledger';
 export { type AccountKey, createAccountKey, loadSeed } from './account-key.ts';
 export type {

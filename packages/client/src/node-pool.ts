@@ -23,6 +23,7 @@ export class NodePool {
 
   /** @throws {NacreClientError} `URL_INVALID` */
   constructor(urls: readonly string[]) {
+    if (!Array.isArray(urls)) throw invalid('no node is given', {});
     const distinct = [...new Set(urls.map(checkedUrl))];
     if (distinct.length > NODES_MAX) throw invalid('too many nodes', { nodes: distinct.length, max: NODES_MAX });
     this.nodes = distinct.map((url) => ({ url, availableAtMs: 0, failures: 0 }));
@@ -66,7 +67,8 @@ export class NodePool {
 function checkedUrl(text: string): string {
   // `URL.parse` is not in Node.js 20.
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) throw invalid('not the http or https address of a node', { url: text });
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw invalid(`${text} is not the http or https address of a node`, { url: text });
   return url.href;
 }
 

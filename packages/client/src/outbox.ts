@@ -1,13 +1,5 @@
 import { bytesEqual } from '@nacre/base';
-import {
-  buildTransaction,
-  decodeTransaction,
-  type Genesis,
-  NONCE_BYTES,
-  type Operation,
-  type Transaction,
-  type TransactionRequest,
-} from '@nacre/ledger';
+import { decodeTransaction, type Genesis, NONCE_BYTES, type Operation, type Transaction } from '@nacre/ledger';
 import type { AccountKey } from './account-key.ts';
 import type { NacreClient } from './client.ts';
 import { NacreClientError } from './client-error.ts';
@@ -15,6 +7,7 @@ import { OUTBOX_BYTES_MAX, OUTBOX_ID_LENGTH_MAX, OUTBOX_ITEMS_MAX, OUTBOX_SENDIN
 import { decodeContent, encodeContent } from './outbox-content.ts';
 import { OutboxEntry, type OutboxEntryContext, type OutboxItem, type OutboxOutcome, type OutboxTask } from './outbox-entry.ts';
 import type { OutboxStore, StoredItem } from './outbox-store.ts';
+import { type SignRequest, signOperations } from './sign-operations.ts';
 import { Slots } from './slots.ts';
 
 export interface OutboxOptions {
@@ -95,9 +88,8 @@ export class Outbox {
    * Takes operations to be carried out in one transaction. They are kept once this resolves.
    *
    * @param options `id`: yours for this item, at most 128 characters; while it is here, the same operations under it are the same item
-   * @throws {NacreClientError} `OUTBOX_FULL`, `OUTBOX_CLOSED`, `OUTBOX_ID_INVALID`, `OUTBOX_ID_REUSED`, and what the store throws; nothing is
-   *   sent then
-   * @throws {LedgerError} code `INPUT_INVALID` where no node would take them
+   * @throws {NacreClientError} `OUTBOX_FULL`, `OUTBOX_CLOSED`, `OUTBOX_ID_INVALID`, `OUTBOX_ID_REUSED`, `TRANSACTION_INVALID`, and what the
+   *   store throws; nothing is sent then
    */
   async submit(operations: readonly Operation[], { id = crypto.randomUUID() }: { readonly id?: string } = {}): Promise<OutboxItem> {
     this.#closing.signal.throwIfAborted();
@@ -182,10 +174,9 @@ export class Outbox {
     return this.#build({ operations, nonce, validUntilMs: Math.max(Date.now(), afterMs) + this.#validForMs });
   }
 
-  async #build(contents: Pick<TransactionRequest, 'operations' | 'nonce' | 'validUntilMs'>): Promise<Transaction> {
+  async #build(contents: Pick<SignRequest, 'operations' | 'nonce' | 'validUntilMs'>): Promise<Transaction> {
     const { operations, nonce, validUntilMs } = contents;
-    const { address: account, signer } = this.#account;
-    return buildTransaction({ genesis: this.#genesis, account, signer, operations, nonce, validUntilMs });
+    return signOperations({ genesis: this.#genesis, account: this.#account, operations, nonce, validUntilMs });
   }
 
   #readTask({ id, content }: StoredItem): OutboxTask {

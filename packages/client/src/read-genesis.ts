@@ -9,8 +9,23 @@ import { NacreClientError } from './client-error.ts';
 export function readGenesis(text: string): Genesis {
   const parsed = parseGenesis(text);
   if (parsed.ok) return parsed.value;
-  throw new NacreClientError('GENESIS_INVALID', `not a genesis: ${parsed.error.code}`, {
-    fields: { refusal: parsed.error },
-    hint: 'Give the text of the genesis.json that the network was started with.',
+  const { code, problem } = parsed.error;
+  throw invalid(typeof problem === 'string' ? problem : code, { refusal: parsed.error });
+}
+
+/**
+ * For programs that no compiler checks.
+ *
+ * @throws {NacreClientError} `GENESIS_INVALID` for what {@link readGenesis} has not returned
+ */
+export function checkGenesis(genesis: Genesis): Genesis {
+  if (genesis.hash instanceof Uint8Array) return genesis;
+  throw invalid('neither a text nor what readGenesis returns', {});
+}
+
+function invalid(problem: string, fields: Readonly<Record<string, unknown>>): NacreClientError {
+  return new NacreClientError('GENESIS_INVALID', `not a genesis: ${problem}`, {
+    fields,
+    hint: "Give the text of the network's genesis.json: not its path, and not the parsed JSON.",
   });
 }

@@ -1,5 +1,6 @@
 import { assert } from '@nacre/base';
 import type { Topic } from './answers.ts';
+import { NacreClientError } from './client-error.ts';
 import { CALL_ATTEMPTS_MAX, CALL_TIMEOUT_MS, RECONNECT_MS } from './client-limits.ts';
 import { isNodeTrouble, retryAfterMs } from './failover.ts';
 import type { KnownNode, NodePool } from './node-pool.ts';
@@ -35,13 +36,18 @@ export class Subscription<Name extends Topic> implements AsyncIterable<Subscript
     this.#ending.addEventListener('abort', () => this.#socket?.close());
   }
 
-  /** @throws {NacreRpcError} where no node takes the subscription */
+  /** @throws {NacreRpcError} where no node takes the subscription; {NacreClientError} `WEBSOCKET_MISSING` */
   static async open<Name extends Topic>(
     pool: NodePool,
     request: SubscribeRequest<Name>,
     signal: AbortSignal | undefined,
   ): Promise<Subscription<Name>> {
     signal?.throwIfAborted();
+    if (typeof WebSocket === 'undefined') {
+      throw new NacreClientError('WEBSOCKET_MISSING', 'this runtime has no WebSocket, which subscriptions need', {
+        hint: 'Node.js has one from version 22 on. Before, set globalThis.WebSocket to that of the package ws.',
+      });
+    }
     const subscription = new Subscription(pool, request, signal);
     await subscription.#connect({ attemptsMax: CALL_ATTEMPTS_MAX, forMs: CALL_TIMEOUT_MS });
     return subscription;

@@ -5,6 +5,7 @@ import { createVerifier } from '#engine';
 import { fromBase64 } from './base64.ts';
 import { NacreClientError } from './client-error.ts';
 import { VERIFIED_SIGNATURES_MAX } from './client-limits.ts';
+import { checkGenesis } from './read-genesis.ts';
 
 /** What a proof is to answer: the record at an index of a service's log, or the latest under a key. */
 export type ProofQuestion = { readonly service: string; readonly index: number } | { readonly service: string; readonly key: string };
@@ -35,7 +36,8 @@ function sharedVerifier(scheme: SignatureScheme): Verifier {
  * @throws {NacreClientError} `PROOF_INVALID`, or `PROOF_MISMATCH` where it holds but answers another question
  */
 export async function verifyRecordProof(genesis: Genesis, proof: string | Uint8Array, question: ProofQuestion): Promise<Proven> {
-  const verified = await verifyProof(genesis, proofBytes(proof), sharedVerifier(genesis.scheme));
+  const { scheme } = checkGenesis(genesis);
+  const verified = await verifyProof(genesis, proofBytes(proof), sharedVerifier(scheme));
   if (!verified.ok) throw invalidProof(verified.error);
   const proven = verified.value;
   if (answers(proven, question)) return proven;
@@ -59,8 +61,12 @@ function proofBytes(proof: string | Uint8Array): Uint8Array {
 }
 
 function invalidProof(refusal: Readonly<Record<string, unknown>>): NacreClientError {
+  if (refusal.code === 'PROOF_NETWORK') {
+    const hint = 'Take the genesis of the network that the proof comes from, from somebody you trust.';
+    return new NacreClientError('PROOF_INVALID', 'the proof is of another network than this genesis', { fields: { refusal }, hint });
+  }
   return new NacreClientError('PROOF_INVALID', `the proof does not hold: ${String(refusal.code)}`, {
     fields: { refusal },
-    hint: 'Check that the genesis is that of the network; if it is, ask another node: this one errs or lies.',
+    hint: 'Whoever sent it errs or lies: ask another node.',
   });
 }
