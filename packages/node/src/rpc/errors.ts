@@ -153,7 +153,12 @@ export const RPC_ERRORS = {
   MEMPOOL_FULL: entry(-32047, 'Too many transactions are pending.', true, 'Wait for a block and try again.'),
   ACCOUNT_FULL: entry(-32048, 'Too many transactions of this account are pending.', true, 'Wait for some to be decided and try again.'),
   QUOTA_EXCEEDED: entry(-32049, "The sponsor's quota of this window is used up.", true, 'Try again after windowEndMs.'),
-  UNKNOWN_ACCOUNT: entry(-32050, 'The account is not known.', true, 'Have a validator create it; it can sign from the next block on.'),
+  UNKNOWN_ACCOUNT: entry(
+    -32050,
+    'The account is not known.',
+    true,
+    'Have a validator create it; it can sign from the next block on. A node that is catching up has to get there first.',
+  ),
   UNKNOWN_SERVICE: entry(-32051, 'The service is not known.', true, 'Create it first; it can be used from the next block on.'),
   NOT_A_WRITER: entry(-32052, 'The account may not write to this service.', false, 'Have an owner of the service add it to the writers.'),
   NOT_AN_OWNER: entry(-32053, 'The account does not own the service.', false, 'Have an owner sign it.'),

@@ -101,31 +101,6 @@ describe('a testnet of four processes', { timeout: SETUP_TIMEOUT_MS }, () => {
     for (const chain of chains) expect(chain).toEqual(chains[0]);
   });
 
-  test('a follower joins with genesis and one address, serves proofs, passes records on, and catches up after it was away', async () => {
-    const { nodes } = JSON.parse(await net.command('status', '--json')) as { nodes: { rpc: string }[] };
-    expect(nodes).toHaveLength(4);
-    const home = join(net.directory, 'follower');
-    const peer = `/ip4/127.0.0.1/tcp/${net.basePort + 1_001}`;
-    const join_ = [PROGRAMS.nacre, 'join', '--genesis', net.genesis, '--peer', peer, '--home', home, '--json'];
-    const first = startProgram(join_);
-    const readyLine = await waitForReady(first);
-    const verified = await net.nacre(['record', 'proof', '--service', 'prices/sp500', '--index', '7', '--rpc', readyLine.rpc]);
-    const proven = await net.nacre(['verify', '--genesis', net.genesis, '--service', 'prices/sp500', '--index', '7'], verified.stdout);
-    expect([proven.status, proven.stdout]).toEqual([0, expect.stringContaining('2000-01-12')]);
-    process.kill(first.pid, 'SIGTERM');
-    expect(await first.ended).toBe(0);
-    for (let i = 0; i < 5; i++) await net.record(i % 4, { while: 'away', i });
-    const second = startProgram(join_);
-    const again = await waitForReady(second);
-    const target = await net.height(0);
-    await until(
-      'the follower has caught up',
-      async () => heightOf((await net.nacre(['status', '--json', '--rpc', again.rpc])).stdout) >= target,
-    );
-    process.kill(second.pid, 'SIGTERM');
-    await second.ended;
-  });
-
   test('down, and up again: nothing is fed twice', async () => {
     await net.command('down');
     expect(processesOf(net.directory)).toEqual([]);
@@ -251,11 +226,6 @@ async function waitForReady(program: ReturnType<typeof startProgram>): Promise<{
       .find((line) => line.startsWith('{"ready":true'));
   await until('the node says that it is ready', async () => find() !== undefined);
   return JSON.parse(find() ?? '') as { rpc: string };
-}
-
-function heightOf(status: string): number {
-  const { chains } = JSON.parse(status) as { chains: { height: number }[] };
-  return chains[0]?.height ?? 0;
 }
 
 function isNode(pid: number, net: RunningTestnet): boolean {
