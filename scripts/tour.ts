@@ -1,6 +1,6 @@
 /** Runs the README's tour as printed and compares what it prints: numbers, hashes and addresses may differ, words may not. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -15,15 +15,26 @@ interface Step {
   readonly expected: string[];
 }
 
-function tourOf(readme: string): Step[] {
+interface Program {
+  /** As the first line of its block names it, from the root of the repository. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The commands of the tour, in order, and the programs that they run. */
+function tourOf(readme: string): (Step | Program)[] {
   const start = readme.indexOf(SECTION);
   const section = readme.slice(start, readme.indexOf('\n## ', start + 1));
+  return [...section.matchAll(/^```(console|js)\n(.*?)^```/gms)].flatMap(([, language, text = '']) =>
+    language === 'js' ? [{ path: /^\/\/ (\S+)\n/.exec(text)?.[1] ?? '', text }] : stepsOf(text),
+  );
+}
+
+function stepsOf(block: string): Step[] {
   const steps: Step[] = [];
-  for (const [, block] of section.matchAll(/^```console\n(.*?)^```/gms)) {
-    for (const line of (block ?? '').split('\n')) {
-      if (line.startsWith('$ ')) steps.push({ command: line.slice(2), expected: [] });
-      else if (line.trim() !== '') steps.at(-1)?.expected.push(line);
-    }
+  for (const line of block.split('\n')) {
+    if (line.startsWith('$ ')) steps.push({ command: line.slice(2), expected: [] });
+    else if (line.trim() !== '') steps.at(-1)?.expected.push(line);
   }
   return steps;
 }
@@ -48,10 +59,15 @@ function run({ command, expected }: Step): string[] {
   return expected.filter((line) => !printed.has(masked(line))).map((line) => `not printed: ${line}\nbut:\n${stdout}`);
 }
 
-const steps = tourOf(readFileSync(join(ROOT, 'README.md'), 'utf8'));
+const tour = tourOf(readFileSync(join(ROOT, 'README.md'), 'utf8'));
+const steps = tour.filter((step) => 'command' in step);
 let failed = steps.length === 0 ? 1 : 0;
 spawnSync(TESTNET, ['reset'], { cwd: ROOT });
-for (const step of steps) {
+for (const step of tour) {
+  if ('path' in step) {
+    writeFileSync(join(ROOT, step.path), step.text);
+    continue;
+  }
   const problems = run(step);
   console.log(`${problems.length === 0 ? 'ok  ' : 'FAIL'} ${step.command}`);
   for (const problem of problems) console.log(problem.replace(/^/gm, '  | '));
