@@ -11,6 +11,9 @@ const INITIAL_CAPACITY_BYTES = 1024;
 const ZEROS_CHANCE = 0.25;
 const GARBAGE_CHANCE = 0.25;
 
+/** What stands at the beginning of an entry of the vote journal: its length, and a check of it. */
+const HEAD_BYTES = 8;
+
 class SimFile {
   #bytes = new Uint8Array(INITIAL_CAPACITY_BYTES);
   length = 0;
@@ -66,6 +69,7 @@ export class FileDisk {
   readonly #files = new Map<string, SimFile>();
   readonly #dependencies: FileDiskDependencies;
   #replacements: Replacement[] = [];
+  #garbledHeads = 0;
 
   constructor(dependencies: FileDiskDependencies) {
     this.#dependencies = dependencies;
@@ -104,6 +108,14 @@ export class FileDisk {
     for (const [name, file] of this.#files) this.#crashFile(name, file);
   }
 
+  /**
+   * Crashes that left garbage from the first bytes of an append on. A journal whose entries begin with their length cannot tell that
+   * from a length that was damaged later, and has to doubt.
+   */
+  get garbledHeads(): number {
+    return this.#garbledHeads;
+  }
+
   /** The disk has flipped a bit somewhere in a file; nothing if it is empty or missing. */
   flip(name: string): void {
     const file = this.#files.get(name);
@@ -134,8 +146,10 @@ export class FileDisk {
       const tail = file.tail(file.length - lost);
       const torn = random.unit();
       if (torn < ZEROS_CHANCE) tail.fill(0);
-      else if (torn < ZEROS_CHANCE + GARBAGE_CHANCE) tail.set(random.bytes(lost));
-      else file.length -= lost;
+      else if (torn < ZEROS_CHANCE + GARBAGE_CHANCE) {
+        tail.set(random.bytes(lost));
+        if (kept < HEAD_BYTES) this.#garbledHeads++;
+      } else file.length -= lost;
       tally.add(torn < ZEROS_CHANCE + GARBAGE_CHANCE ? 'fileTorn' : 'fileCut');
     }
     file.syncedLength = file.length;

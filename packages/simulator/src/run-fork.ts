@@ -62,7 +62,12 @@ export async function checkFork(seed: number, validators: number | null): Promis
   for (const { first, second } of transcripts.offences) {
     const equivocation = 'kind' in first === 'kind' in second ? equivocationOf(first as Vote, second as Vote) : null;
     if (equivocation === null) continue;
-    const verified = await verifyEquivocation({ committee, context, equivocation, verifier: testKit().verifier });
+    const verified = await verifyEquivocation({
+      committee,
+      context,
+      equivocation,
+      verifier: testKit({ short: scenario.shortSignatures }).verifier,
+    });
     if (verified.ok) guilty.add(equivocation.validator);
   }
   const isGuilty = (position: number): boolean =>

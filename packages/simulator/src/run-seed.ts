@@ -96,7 +96,7 @@ class SeedRun {
     const random = SeededRandom.fromSeed(scenario.seed);
     const scheduler = this.#scheduler;
     const [tally, trace, history] = [this.#tally, this.#trace, this.#history];
-    this.#kit = scenario.realSignatures ? realKit() : testKit();
+    this.#kit = scenario.realSignatures ? realKit() : testKit({ short: scenario.shortSignatures });
     const kit = this.#kit;
     this.#cluster = new Cluster(
       { scenario, open, kit },

@@ -63,6 +63,8 @@ export interface Scenario {
   readonly followers: number;
   /** Whether ML-DSA signs, instead of a fast stand-in. */
   readonly realSignatures: boolean;
+  /** Whether the stand-in's votes and proposals carry short signatures. */
+  readonly shortSignatures: boolean;
   /** Whether each process remembers which signatures it has verified, as a node does. */
   readonly cachedVerifier: boolean;
   /** From the start to the end of all faults, in virtual ms. Byzantine nodes do not stop. */

@@ -18,16 +18,17 @@ export interface SignatureKit {
   readonly verifier: Verifier;
 }
 
-/** Cheap signatures, for nearly all runs. */
-export function testKit(): SignatureKit {
+/** Cheap signatures, for nearly all runs. See `TestScheme.short`. */
+export function testKit({ short }: { readonly short: boolean }): SignatureKit {
+  const scheme = { scheme: SIMULATED_SCHEME, short };
   return {
     newKey: (random) => {
-      const signer = testSigner(SIMULATED_SCHEME, random.bytes(SEED_BYTES), random);
+      const signer = testSigner(scheme, random.bytes(SEED_BYTES), random);
       const signNow = (message: Uint8Array, context: string) =>
-        signWithTestKey(SIMULATED_SCHEME, { publicKey: signer.publicKey, random, message, context });
+        signWithTestKey(scheme, { publicKey: signer.publicKey, random, message, context });
       return { signer, signNow };
     },
-    verifier: testVerifier(SIMULATED_SCHEME),
+    verifier: testVerifier(scheme),
   };
 }
 

@@ -4,7 +4,7 @@ import { type ByzantinePlan, nodesOf, type PartitionPlan, type Scenario } from '
 
 type Base = Pick<
   Scenario,
-  'seed' | 'name' | 'weights' | 'realSignatures' | 'cachedVerifier' | 'faultsMs' | 'diskSpeed' | 'submissionGapMs'
+  'seed' | 'name' | 'weights' | 'realSignatures' | 'shortSignatures' | 'cachedVerifier' | 'faultsMs' | 'diskSpeed' | 'submissionGapMs'
 >;
 
 /**

@@ -27,6 +27,7 @@ const UNEQUAL_CHANCE = 0.3;
 const FOLLOWER_CHANCE = 0.2;
 const CRASH_OF_ALL_CHANCE = 0.15;
 const CRASH_OF_SOME_CHANCE = 0.25;
+const SHORT_SIGNATURES_CHANCE = 0.9;
 const CACHED_VERIFIER_CHANCE = 0.25;
 const CRASHES_MAX = 5;
 /** Well inside the genesis' precision of 500 ms, which bounds how far two clocks may differ. */
@@ -53,6 +54,7 @@ export function drawScenario({ seed, name = nameOf(seed), validators }: Scenario
     weights,
     followers: random.chance(FOLLOWER_CHANCE) ? 1 : 0,
     realSignatures: seed % REAL_SIGNATURES_EVERY === REAL_SIGNATURES_OFFSET,
+    shortSignatures: random.chance(SHORT_SIGNATURES_CHANCE),
     cachedVerifier: random.chance(CACHED_VERIFIER_CHANCE),
     faultsMs,
     diskSpeed: drawDiskSpeed(random.fork('disk')),
@@ -66,7 +68,7 @@ export function drawScenario({ seed, name = nameOf(seed), validators }: Scenario
   return {
     ...sized,
     conditions: drawConditions(random.fork('conditions'), recipe, delayMeanMs),
-    configuration: drawConfiguration(random.fork('configuration'), delayMeanMs, regions.length > 0),
+    configuration: drawConfiguration(random.fork('configuration'), { recipe, delayMeanMs }),
     regions,
     clocks: drawClocks(random.fork('clocks'), nodes, recipe, faultsMs),
     crashes: recipe.crashes === true ? drawCrashes(random.fork('crashes'), nodes, faultsMs) : [],
@@ -109,17 +111,20 @@ function drawByzantine(random: SeededRandom, weights: readonly number[], { byzan
 }
 
 function drawConditions(random: SeededRandom, { network }: Recipe, delayMeanMs: number): NetworkConditions {
-  const strength = network === 'heavy' ? 1 : 0.1;
-  const upTo = (max: number): number => (random.chance(0.75) ? logarithmic(random, 0.0005, max * strength) : 0);
+  const heavy = network === 'heavy';
+  const upTo = (max: number): number => {
+    if (!random.chance(0.75)) return 0;
+    return heavy ? random.between(0.01, max) : logarithmic(random, 0.0005, max / 10);
+  };
   return {
     delayMinMs: delayMeanMs / 4,
     delayMeanMs,
     spikeChance: upTo(0.02),
     spikeMs: [100, random.between(200, 2_000)],
-    lossChance: upTo(0.15),
+    lossChance: upTo(0.3),
     duplicateChance: upTo(0.1),
     reorderChance: upTo(0.2),
-    cutMeanMs: random.chance(0.5) ? logarithmic(random, 400, 4_000) / strength : 0,
+    cutMeanMs: random.chance(0.5) ? logarithmic(random, 400, 4_000) * (heavy ? 1 : 10) : 0,
   };
 }
 
@@ -135,9 +140,12 @@ function drawDiskSpeed(random: SeededRandom): DiskSpeed {
 }
 
 /** Timeouts from far above what three steps on this network take, where rounds are rare, down to below it, where heights take several. */
-function drawConfiguration(random: SeededRandom, delayMeanMs: number, wide: boolean): Partial<ReplicaConfiguration> {
-  const stepMs = (wide ? 160 : 0) + 10 + 2 * delayMeanMs;
-  const patience = logarithmic(random, 0.8, 8);
+function drawConfiguration(
+  random: SeededRandom,
+  { recipe, delayMeanMs }: { readonly recipe: Recipe; readonly delayMeanMs: number },
+): Partial<ReplicaConfiguration> {
+  const stepMs = (recipe.wideArea === true ? 160 : 0) + 10 + 2 * delayMeanMs;
+  const patience = recipe.network === 'heavy' ? logarithmic(random, 0.3, 3) : logarithmic(random, 0.8, 8);
   const timeouts = { proposeMs: 2 * stepMs * patience, prepareMs: stepMs * patience, commitMs: stepMs * patience, growthMs: stepMs };
   const restless = random.chance(RESTLESS_CHANCE);
   const idleIntervalMs = restless ? logarithmic(random, 1, 100) : 10_000;

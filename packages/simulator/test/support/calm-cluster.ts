@@ -16,7 +16,7 @@ const PATIENCE_MS = 20_000;
 /** Four real replicas and followers without any fault, for telling one story step by step. */
 export class CalmCluster {
   readonly machine = new Machine();
-  readonly kit = testKit();
+  readonly kit = testKit({ short: false });
   readonly cluster: Cluster;
   readonly violations: ViolationCode[] = [];
   readonly chain = new ChainChecker((code) => this.violations.push(code));
