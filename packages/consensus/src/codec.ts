@@ -13,6 +13,11 @@ interface CodecOptions {
   readonly name: string;
   /** Longer inputs are refused unread. */
   readonly bytesMax: number;
+  /**
+   * Byte fields of what is decoded are views of the input instead of copies. For inputs that nobody changes and that are kept as long as what
+   * was decoded: a hundred small copies cost more to collect than to make.
+   */
+  readonly sharesInput?: boolean;
 }
 
 interface ConvertedCodecOptions<Wire, Value> extends CodecOptions {
@@ -31,7 +36,7 @@ export function strictCodec<Value>(type: Type<Value>, options: CodecOptions): Co
 
 /** A strict codec for a type whose values in memory are not those of the SSZ type, such as null for the zero hash. */
 export function convertedCodec<Wire, Value>(type: Type<Wire>, options: ConvertedCodecOptions<Wire, Value>): Codec<Value> {
-  const { name, bytesMax, toWire, fromWire } = options;
+  const { name, bytesMax, toWire, fromWire, sharesInput = false } = options;
   const encode = (value: Value): Uint8Array => type.serialize(toWire(value));
   const refuse = (reason: string, bytes: Uint8Array) => fail({ code: 'MALFORMED' as const, what: name, reason, bytes: bytes.length });
   return {
@@ -40,7 +45,7 @@ export function convertedCodec<Wire, Value>(type: Type<Wire>, options: Converted
       if (bytes.length > bytesMax) return refuse('too large', bytes);
       let value: Value;
       try {
-        value = fromWire(type.deserialize(bytes));
+        value = fromWire(type.deserialize(bytes, { reuseBytes: sharesInput }));
       } catch {
         return refuse('undecodable', bytes);
       }

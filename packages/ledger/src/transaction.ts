@@ -25,7 +25,11 @@ const ContentsType = new ContainerType({
   operations: new ListCompositeType(OperationType, PARAMETER_RULES.operationsMax.max),
 });
 const EnvelopeType = new ContainerType({ version: VersionType, contents: ContentsType, signature: SignatureType });
-const envelopeCodec = strictCodec(EnvelopeType, { name: 'transaction', bytesMax: PARAMETER_RULES.transactionBytesMax.max });
+const envelopeCodec = strictCodec(EnvelopeType, {
+  name: 'transaction',
+  bytesMax: PARAMETER_RULES.transactionBytesMax.max,
+  sharesInput: true,
+});
 
 /** What an account signs. Network and version are checked while decoding and are the genesis' own. */
 export interface TransactionContents {
@@ -47,7 +51,7 @@ export interface Transaction {
   readonly bodyHash: Hash;
   readonly contents: TransactionContents;
   readonly signature: Uint8Array;
-  /** The canonical encoding. */
+  /** The canonical encoding. Whatever of the contents is bytes is a view of it, so nobody changes it. */
   readonly bytes: Uint8Array;
 }
 

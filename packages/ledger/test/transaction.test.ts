@@ -86,6 +86,18 @@ describe('a transaction', () => {
     }
   });
 
+  // @mutation packages/ledger/src/transaction.ts
+  // - sharesInput: true,
+  // +
+  test('holds its records once: what is decoded are views of its bytes', () => {
+    const bytes = encoded([append()]);
+    const decoded = decodeTransaction(bytes, genesis);
+    const [operation] = decoded.ok ? decoded.value.contents.operations : [];
+    if (!decoded.ok || operation?.kind !== 'record.append') return expect.unreachable();
+    for (const { payload } of operation.records) expect(payload.buffer).toBe(bytes.buffer);
+    expect(decoded.value.signature.buffer).toBe(bytes.buffer);
+  });
+
   test('has the bytes and hashes that other versions expect', () => {
     const decoded = decodeTransaction(encoded([append(), service()]), genesis);
     if (!decoded.ok) return expect.unreachable(decoded.error.code);
