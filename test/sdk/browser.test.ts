@@ -2,21 +2,27 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from '@nacre/client';
+import { connect, createAccountKey, type OutboxStore } from '@nacre/client';
 import { formatGenesis } from '@nacre/ledger';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildSdk } from '../../scripts/sdk/build-sdk.ts';
 import { startChromium } from './support/chromium.ts';
 import { run } from './support/installed-sdk.ts';
+import { readmeExamples } from './support/readme-examples.ts';
 import { SdkNetwork } from './support/sdk-network.ts';
 import { serveWebSite, type WebSite } from './support/web-site.ts';
 
-/** What a page does with the bundle: a script that imports it, and nothing else. */
-const PAGE = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="page.js"></script>';
-const SCRIPT = "import * as nacre from './nacre-client.js'; globalThis.nacre = nacre;";
+/** A page with the script of the README, and one that gives these tests what it and the bundle export. */
+const PAGE = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="test.js"></script>';
+const SCRIPT =
+  "import * as nacre from './nacre-client.js'; import * as readme from './page.js'; Object.assign(globalThis, { nacre, readme });";
 interface SdkPage {
   readonly nacre: typeof import('@nacre/client');
+  readonly readme: {
+    readonly proves: (genesis: string, proof: string, question: object) => Promise<string>;
+    readonly IndexedDbStore: { open(name: string): Promise<OutboxStore> };
+  };
 }
 
 const root = join(import.meta.dirname, '../..');
@@ -33,7 +39,12 @@ beforeAll(async () => {
   const { directory } = await buildSdk({ root, work });
   const bundle = readFileSync(join(directory, 'dist/browser/nacre-client.js'), 'utf8');
   await rm(work, { recursive: true });
-  site = await serveWebSite({ 'index.html': PAGE, 'page.js': SCRIPT, 'nacre-client.js': bundle });
+  site = await serveWebSite({
+    'index.html': PAGE,
+    'test.js': SCRIPT,
+    'page.js': readmeExamples().get('page.js') as string,
+    'nacre-client.js': bundle,
+  });
   network = await SdkNetwork.start();
   ({ url } = await network.serve({ allowedOrigins: [site.origin] }));
   await connect(url).submitRecords({ service: 'web', key: 'k', payloads: ['a', 'b'] }, { wait: 'committed' });
@@ -52,9 +63,9 @@ afterAll(async () => {
   await network?.stop();
 });
 
-/** A page of the site, and what it complained of. */
-async function openPage(): Promise<{ readonly page: Page; readonly complaints: string[] }> {
-  const page = await browser.newPage();
+/** A page of the site, and what it complained of; pages of one context share what they store. */
+async function openPage(context: Browser | BrowserContext = browser): Promise<{ readonly page: Page; readonly complaints: string[] }> {
+  const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', ({ message }) => complaints.push(message));
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
@@ -126,4 +137,57 @@ describe('in Chromium', () => {
     ]);
     await page.close();
   }, 90_000);
+
+  test('the outbox of the README keeps what a page submitted, for one page at a time, and sends it from the next', async () => {
+    const account = createAccountKey();
+    const client = connect(url, { genesis: network.genesis });
+    await client.submitOperations(network.validator, [{ kind: 'account.create', publicKey: account.publicKey }], { wait: 'committed' });
+    const given = { genesis: formatGenesis(network.genesis), seed: [...account.seed] };
+
+    const context = await browser.newContext();
+    const { page: first } = await openPage(context);
+    const kept = await first.evaluate(
+      async ({ genesis, seed, proof }) => {
+        const { nacre, readme } = globalThis as unknown as SdkPage;
+        // Nobody is there.
+        const client = nacre.connect('http://127.0.0.1:1', { genesis });
+        const options = { account: nacre.loadSeed(Uint8Array.from(seed)), onFinal: () => {} };
+        const outbox = await nacre.Outbox.open(options, { client, store: await readme.IndexedDbStore.open('outbox') });
+        const operation = {
+          kind: 'service.create',
+          name: 'from-a-page',
+          schemas: [{ name: 'note', version: 1 }],
+          shard: 0,
+          retentionMs: 0,
+        } as const;
+        const { address } = options.account;
+        const { id } = await outbox.submit([{ ...operation, owners: [address], writers: [address] }], { id: 'mine' });
+        return { id, proves: await readme.proves(genesis, proof, { service: 'web', index: 1 }) };
+      },
+      { ...given, proof },
+    );
+    expect(kept).toMatchObject({ id: 'mine', proves: 'included' });
+
+    const { page: second } = await openPage(context);
+    const refused = await second.evaluate(async () => {
+      const { readme } = globalThis as unknown as SdkPage;
+      return readme.IndexedDbStore.open('outbox').then(() => 'open', String);
+    });
+    expect(refused).toContain('another page has this outbox');
+    await first.close();
+    const outcome = await second.evaluate(
+      async ({ genesis, seed, url }) => {
+        const { nacre, readme } = globalThis as unknown as SdkPage;
+        const outcomes: object[] = [];
+        const options = { account: nacre.loadSeed(Uint8Array.from(seed)), onFinal: (outcome: object) => outcomes.push(outcome) };
+        const client = nacre.connect(url, { genesis });
+        const outbox = await nacre.Outbox.open(options, { client, store: await readme.IndexedDbStore.open('outbox') });
+        await outbox.drained();
+        return outcomes;
+      },
+      { ...given, url },
+    );
+    expect(outcome).toMatchObject([{ id: 'mine', status: 'committed' }]);
+    await context.close();
+  });
 });

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connect } from '@nacre/client';
+import { toHex } from '@nacre/base';
+import { connect, createAccountKey } from '@nacre/client';
 import { formatGenesis } from '@nacre/ledger';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { InstalledSdk } from './support/installed-sdk.ts';
@@ -29,6 +30,25 @@ for (let at = 0; at < proof.length; at += 61) {
 console.log(JSON.stringify({ kind, payload: new TextDecoder().decode(record.payload), flipped: flipped > 20 }));
 `;
 
+/** All that needs no OpenSSL of its own: calls, an outbox, and events where there is a WebSocket. */
+const CALLS = `
+import { connect, loadSeed, Outbox } from '@nacre/client';
+import { FileOutboxStore } from '@nacre/client/outbox-file';
+import { readFileSync } from 'node:fs';
+
+const [url, seed] = process.argv.slice(2);
+const client = connect(url, { genesis: readFileSync('genesis.json', 'utf8') });
+const account = loadSeed(new Uint8Array(Buffer.from(seed, 'hex')));
+const outbox = await Outbox.open({ account, onFinal: ({ status }) => console.log(status) }, { client, store: await FileOutboxStore.open('outbox') });
+await outbox.submit([{ kind: 'service.create', name: process.version, owners: [account.address], writers: [], schemas: [{ name: 'note', version: 1 }], shard: 0, retentionMs: 0 }]);
+await outbox.drained();
+await outbox.close();
+for await (const { payload } of client.records({ service: 'installed' })) console.log(payload);
+const subscription = await client.subscribe({ topic: 'blocks', cursor: '1' }).catch(({ code }) => code);
+if (typeof WebSocket === 'undefined') console.log(subscription === 'WEBSOCKET_MISSING' ? 'as can be' : subscription);
+else for await (const { kind } of subscription) { console.log(kind === 'event' ? 'as can be' : kind); break; }
+`;
+
 const CONSUMER = `
 import { connect, type DataSchema, type Genesis, type Operation, Outbox, type Proven, readGenesis, ServiceToConsensusConnector } from '@nacre/client';
 import { FileOutboxStore } from '@nacre/client/outbox-file';
@@ -54,16 +74,21 @@ export const misspelt = connect('http://127.0.0.1:8640').lastest('s', height);
 
 let sdk: InstalledSdk;
 let network: SdkNetwork;
+let url: string;
+const account = createAccountKey();
 
 beforeAll(async () => {
   sdk = await InstalledSdk.install();
   network = await SdkNetwork.start();
-  const client = connect((await network.serve()).url);
+  ({ url } = await network.serve());
+  const client = connect(url, { genesis: network.genesis });
+  await client.submitOperations(network.validator, [{ kind: 'account.create', publicKey: account.publicKey }], { wait: 'committed' });
   await client.submitRecords({ service: 'installed', payload: 'provable' }, { wait: 'committed' });
   await sdk.write({
     'genesis.json': formatGenesis(network.genesis),
     proof: await client.proof({ service: 'installed', index: 0 }),
     'verify.mjs': VERIFY,
+    'calls.mjs': CALLS,
     'consumer.ts': CONSUMER,
     'wrong.ts': WRONG_CONSUMER,
   });
@@ -110,6 +135,14 @@ describe('installed into an empty folder', () => {
       });
     },
   );
+
+  test.each(['machine', 'repository'] as const)('it calls nodes, keeps an outbox and signs (Node.js of the %s)', async (node) => {
+    expect(await sdk.node('calls.mjs', node, [url, toHex(account.seed)])).toEqual({
+      code: 0,
+      stdout: 'committed\nprovable\nas can be\n',
+      stderr: '',
+    });
+  });
 
   test.each(['nodenext', 'bundler'] as const)(
     'it is typed, also for those who check declarations and have no others (%s)',

@@ -78,12 +78,12 @@ export class InstalledSdk {
   }
 
   /** @param node the machine's own, or that of this repository */
-  async node(script: string, node: 'machine' | 'repository' = 'machine'): Promise<Ran> {
-    return run(node === 'machine' ? 'node' : process.execPath, [script], this.directory);
+  async node(script: string, node: 'machine' | 'repository', options: readonly string[] = []): Promise<Ran> {
+    return run(node === 'machine' ? 'node' : process.execPath, [script, ...options], this.directory);
   }
 
-  /** What the compiler says of files, as strictly as it can be asked. */
-  async typecheck(files: readonly string[], resolution: 'nodenext' | 'bundler'): Promise<string> {
+  /** What the compiler says of files, as strictly as it can be asked, with no other types than those named. */
+  async typecheck(files: readonly string[], resolution: 'nodenext' | 'bundler', types: readonly 'node'[] = []): Promise<string> {
     const configuration = {
       compilerOptions: {
         strict: true,
@@ -92,7 +92,8 @@ export class InstalledSdk {
         noEmit: true,
         target: 'es2022',
         lib: ['es2023', 'dom', 'dom.asynciterable'],
-        types: [],
+        types,
+        typeRoots: [join(root, 'node_modules/@types')],
         module: resolution === 'nodenext' ? 'nodenext' : 'esnext',
         moduleResolution: resolution,
       },
