@@ -4,7 +4,7 @@ import { appendToLog, EMPTY_LOG_ROOT, leafHash, type StateUpdate, type TileReade
 import type { BlockEffects, RecordRun } from './block-effects.ts';
 import type { RecordAppend } from './operation.ts';
 import type { Overlay } from './overlay.ts';
-import { RecordType } from './record.ts';
+import { RunEncoder } from './run-encoder.ts';
 import { LATEST_RECORD, type LatestRecord, RECORD_LOG, stateValueHash } from './state-kinds.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -13,6 +13,8 @@ interface Append {
   readonly append: RecordAppend;
   readonly run: RecordRun;
 }
+
+const NO_KEY = new Uint8Array(0);
 
 type SealedAppends = Pick<BlockEffects, 'logTiles' | 'runs' | 'keyed'> & { readonly latest: readonly StateUpdate[] };
 
@@ -80,9 +82,14 @@ function recordLeaves({ transaction, append, run }: Append, keys: LatestKeys): H
     schemaVersion: append.schemaVersion,
     mediaType: utf8(append.mediaType),
   };
-  return append.records.map(({ key, payload }, position) => {
+  const keyed = append.records.map(({ key, payload }) => ({ key, wireKey: key === '' ? NO_KEY : utf8(key), payload }));
+  const encoder = new RunEncoder(
+    shared,
+    keyed.reduce((largest, { wireKey, payload }) => Math.max(largest, wireKey.length + payload.length), 0),
+  );
+  return keyed.map(({ key, wireKey, payload }, position) => {
     const index = run.firstIndex + position;
-    const leaf = leafHash(RecordType.serialize({ ...shared, index, key: utf8(key), payload }));
+    const leaf = leafHash(encoder.encode(index, wireKey, payload));
     if (key !== '') keys.put(key, { index, leafHash: leaf });
     return leaf;
   });
