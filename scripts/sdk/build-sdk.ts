@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
+import { type BuildOptions, build as esbuild, type Metafile, type Plugin } from 'esbuild';
 import { linkDeclarations } from './link-declarations.ts';
 import { type Manifest, NODE_ENTRIES, publishedManifest } from './published-manifest.ts';
 
@@ -53,7 +53,7 @@ export async function buildSdk({ root, work }: { readonly root: string; readonly
 
 async function bundle(options: BuildOptions): Promise<Metafile> {
   const common = { bundle: true, format: 'esm', target: TARGET, metafile: true, logLevel: 'error' } as const;
-  const { metafile } = await build({ ...options, ...common, plugins: options.platform === 'browser' ? [sszWithoutBuffer] : [] });
+  const { metafile } = await esbuild({ ...options, ...common, plugins: options.platform === 'browser' ? [sszWithoutBuffer] : [] });
   return metafile;
 }
 
@@ -70,8 +70,8 @@ const Buffer = { alloc: (length) => new Bytes(length), from: (memory, offset, le
 `;
 const sszWithoutBuffer: Plugin = {
   name: 'ssz-without-buffer',
-  setup({ onLoad }) {
-    onLoad({ filter: /node_modules\/@chainsafe\/ssz\/lib\/.*\.js$/ }, ({ path }) => {
+  setup(build) {
+    build.onLoad({ filter: /node_modules\/@chainsafe\/ssz\/lib\/.*\.js$/ }, ({ path }) => {
       const contents = readFileSync(path, 'utf8');
       return { contents: /\bBuffer\./.test(contents) ? BUFFER_FOR_SSZ + contents : contents };
     });

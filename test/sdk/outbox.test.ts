@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { toHex } from '@nacre/base';
 import { connect, createAccountKey, type NacreClient } from '@nacre/client';
 import { formatGenesis } from '@nacre/ledger';
@@ -10,6 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { OutboxChildOptions } from './support/outbox-child-options.ts';
 import { SdkNetwork } from './support/sdk-network.ts';
 
+const CHILD = fileURLToPath(new URL('./support/outbox-child.ts', import.meta.url));
 const KILLS = 12;
 const NOTES = 120;
 /** Shorter than the node is away, so that some notes have to be signed anew. */
@@ -72,8 +74,7 @@ interface Witness {
 /** Runs the child until it ends by itself (true) or is killed. */
 async function live(options: OutboxChildOptions, killAfterMs: number, witness: Witness): Promise<boolean> {
   const { kept, final } = witness;
-  const script = join(import.meta.dirname, 'support/outbox-child.ts');
-  const running = spawn(process.execPath, [script, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const running = spawn(process.execPath, [CHILD, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'inherit'] });
   child = running;
   let timer: ReturnType<typeof setTimeout> | undefined;
   createInterface({ input: running.stdout }).on('line', (line) => {
