@@ -35,7 +35,7 @@ export interface ClusterDependencies {
   readonly scheduler: Scheduler;
   readonly tally: FaultTally;
   readonly trace: Trace;
-  readonly statements: StatementChecker;
+  readonly statements: Pick<StatementChecker, 'see'>;
   /** The log of one node. */
   readonly logOf: (node: number) => Log;
   readonly penalized: (by: number, peer: number, offence: Refusal) => void;

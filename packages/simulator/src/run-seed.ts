@@ -2,11 +2,12 @@ import { NacreError, type Refusal, toHex } from '@nacre/base';
 import type { Applied } from '@nacre/ledger';
 import { ChainChecker } from './chain-checker.ts';
 import { ClientHistory } from './client-history.ts';
-import { Cluster } from './cluster.ts';
+import { Cluster, type KeyHolder } from './cluster.ts';
 import { type ClusterReplica, type OpenReplica, openReplica } from './cluster-replica.ts';
 import { FaultInjector } from './fault-injector.ts';
 import { type FaultCounts, FaultTally } from './fault-tally.ts';
 import { checkFinalState, checkSettled, type FinalState, isSettled } from './final-checker.ts';
+import { LockChecker, type LockMember } from './lock-checker.ts';
 import { checkProofs } from './proof-checker.ts';
 import { SeededRandom } from './random.ts';
 import type { Scenario } from './scenario.ts';
@@ -15,7 +16,7 @@ import { Scheduler } from './scheduler.ts';
 import { realKit, type SignatureKit, testKit } from './signature-kit.ts';
 import { type LogListener, simLog } from './sim-log.ts';
 import type { SimNode } from './sim-node.ts';
-import { StatementChecker } from './statement-checker.ts';
+import { type Statement, StatementChecker } from './statement-checker.ts';
 import { Trace, type TraceEntry } from './trace.ts';
 import { ValidityChecker, type ValidityCheckerOptions } from './validity-checker.ts';
 import type { Violation, ViolationCode } from './violation.ts';
@@ -77,6 +78,7 @@ class SeedRun {
   readonly #violations: Violation[] = [];
   readonly #chain: ChainChecker;
   readonly #validity: ValidityChecker;
+  readonly #locks: LockChecker;
   readonly #cpuBefore = process.threadCpuUsage();
   readonly #statements: StatementChecker;
   readonly #history = new ClientHistory();
@@ -105,7 +107,7 @@ class SeedRun {
         scheduler,
         tally,
         trace,
-        statements: this.#statements,
+        statements: { see: (statement) => this.#said(statement) },
         logOf: (index) => simLog(index, (...entry) => onLog?.(scheduler.nowMs, ...entry)),
         penalized: (by, peer, offence) => this.#penalized(by, peer, offence),
       },
@@ -122,6 +124,7 @@ class SeedRun {
       { members: membersOf(cluster, scenario), chain: genesis.context, genesisHash: genesis.hash },
       { verifier: kit.verifier, report: this.#report },
     );
+    this.#locks = new LockChecker(locksOf(cluster, scenario), this.#report);
     const untilMs = scenario.faultsMs + WORKLOAD_AFTER_MS;
     this.#workload = new Workload(
       { gapMs: scenario.submissionGapMs, untilMs },
@@ -221,6 +224,11 @@ class SeedRun {
     };
   }
 
+  #said(statement: Statement): void {
+    this.#statements.see(statement);
+    this.#locks.see(statement);
+  }
+
   #isHonestValidator(validator: number): boolean {
     const { byzantine, genesis, validators } = this.#cluster;
     const address = genesis.committee.validator(validator).address;
@@ -304,10 +312,20 @@ class SeedRun {
 }
 
 /** The committee as the scenario has it, in the order in which its members are counted. */
-function membersOf({ validators, genesis }: Cluster, { weights }: Scenario): ValidityCheckerOptions['members'] {
-  return validators
-    .map(({ address, signer }, node) => ({ address, publicKey: signer.publicKey, weight: BigInt(weights[node] as number) }))
-    .sort((a, b) => (genesis.committee.indexOf(a.address) as number) - (genesis.committee.indexOf(b.address) as number));
+function membersOf(cluster: Cluster, { weights }: Scenario): ValidityCheckerOptions['members'] {
+  return inOrder(cluster, (node) => {
+    const { address, signer } = cluster.validators[node] as KeyHolder;
+    return { address, publicKey: signer.publicKey, weight: BigInt(weights[node] as number) };
+  });
+}
+
+function locksOf(cluster: Cluster, { weights }: Scenario): LockMember[] {
+  return inOrder(cluster, (node) => ({ weight: weights[node] as number, isHonest: !cluster.byzantine.has(node) }));
+}
+
+function inOrder<Member>({ validators, genesis }: Cluster, memberOf: (node: number) => Member): Member[] {
+  const position = (node: number): number => genesis.committee.indexOf((validators[node] as KeyHolder).address) as number;
+  return [...validators.keys()].sort((a, b) => position(a) - position(b)).map(memberOf);
 }
 
 function cpuMsSince(before: NodeJS.CpuUsage): number {

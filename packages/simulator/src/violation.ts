@@ -10,6 +10,8 @@ export type ViolationCode =
   | 'APPLIED_TWICE'
   /** Two signed messages of one key at one place with different contents left a replica. */
   | 'EQUIVOCATION'
+  /** An honest validator committed to what no quorum prepared, or prepared against its commit without a reason. */
+  | 'LOCK'
   /** A replica does not know a transaction any more that it had acknowledged. */
   | 'LOST'
   /** Two replicas tell different ends of one transaction, or one that contradicts the chain. */

@@ -194,7 +194,7 @@ export const VARIANTS: readonly Variant[] = [
     name: 'transaction-replayed',
     breaks: 'a block may hold what an earlier one holds',
     file: `${LEDGER}/block-execution.ts`,
-    right: 'if (this.#included.has(id) || this.#context.isIncluded(transaction.txId))',
+    right: 'if (this.#included.has(id) || this.#context.isIncluded(txId))',
     wrong: 'if (this.#included.has(id))',
     scenario: 'loss',
     seedsMax: 100,

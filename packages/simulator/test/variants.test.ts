@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { huntVariants } from '../src/variants/hunt-variants.ts';
+import { brokenSource } from '../src/variants/install-variant.ts';
+import { VARIANTS, type Variant } from '../src/variants/variants.ts';
+
+const ROOT = new URL('../../../', import.meta.url);
+
+test('there are at least fifteen variants, each with a name of its own', () => {
+  expect(VARIANTS.length).toBeGreaterThanOrEqual(15);
+  expect(new Set(VARIANTS.map(({ name }) => name)).size).toBe(VARIANTS.length);
+});
+
+test.each(VARIANTS)('the line that $name breaks is in the program once', (variant) => {
+  const source = readFileSync(fileURLToPath(new URL(variant.file, ROOT)), 'utf8');
+  expect(brokenSource(variant, source)).not.toBe(source);
+});
+
+test('a variant whose line has changed is refused', () => {
+  const variant = VARIANTS[0] as Variant;
+  expect(() => brokenSource(variant, 'nothing of it')).toThrow(/does not find its line/);
+  expect(() => brokenSource(variant, `${variant.right}\n${variant.right}`)).toThrow(/exactly once/);
+});
+
+test('a quorum at one half is caught with the first seed, and the program as it is passes that seed', async () => {
+  const [variant] = VARIANTS.filter(({ name }) => name === 'quorum-at-half') as [Variant];
+  expect(await huntVariants(() => {}, [variant])).toMatchObject([{ seeds: 1, outcome: { violations: [{ code: 'LOCK' }] } }]);
+  const harmless = { ...variant, wrong: variant.right, seedsMax: 1 };
+  expect(await huntVariants(() => {}, [harmless])).toMatchObject([{ seeds: null, outcome: null }]);
+});
