@@ -53,9 +53,9 @@ export class FaultInjector {
     scheduler.schedule(faultsMs, () => this.#end());
   }
 
-  /** Whether a disk has damaged or lost this node's vote journal or what stands beside it, or a crash has left garbage where an entry began. */
+  /** Whether a disk has damaged or lost this node's vote journal or what stands beside it. */
   hasDamagedJournal(node: number): boolean {
-    return this.#journalsDamaged.has(node) || (this.#dependencies.cluster.nodes[node]?.disk.files.garbledHeads ?? 0) > 0;
+    return this.#journalsDamaged.has(node);
   }
 
   /** A process has ended because it cannot read its store: an operator empties it, keeps the vote journal, and starts the node again. */

@@ -11,7 +11,10 @@ const INITIAL_CAPACITY_BYTES = 1024;
 const ZEROS_CHANCE = 0.25;
 const GARBAGE_CHANCE = 0.25;
 
-/** What stands at the beginning of an entry of the vote journal: its length, and a check of it. */
+/**
+ * Bytes at the beginning of an append that arrive as they are or not at all, as a sector does. Garbage in them is not modelled: a
+ * journal whose entries begin with their length cannot tell it from a length that was damaged later, and doubts. See the README.
+ */
 const HEAD_BYTES = 8;
 
 class SimFile {
@@ -69,7 +72,6 @@ export class FileDisk {
   readonly #files = new Map<string, SimFile>();
   readonly #dependencies: FileDiskDependencies;
   #replacements: Replacement[] = [];
-  #garbledHeads = 0;
 
   constructor(dependencies: FileDiskDependencies) {
     this.#dependencies = dependencies;
@@ -108,14 +110,6 @@ export class FileDisk {
     for (const [name, file] of this.#files) this.#crashFile(name, file);
   }
 
-  /**
-   * Crashes that left garbage from the first bytes of an append on. A journal whose entries begin with their length cannot tell that
-   * from a length that was damaged later, and has to doubt.
-   */
-  get garbledHeads(): number {
-    return this.#garbledHeads;
-  }
-
   /** The disk has flipped a bit somewhere in a file; nothing if it is empty or missing. */
   flip(name: string): void {
     const file = this.#files.get(name);
@@ -145,12 +139,11 @@ export class FileDisk {
     if (lost > 0) {
       const tail = file.tail(file.length - lost);
       const torn = random.unit();
+      const garbage = torn >= ZEROS_CHANCE && torn < ZEROS_CHANCE + GARBAGE_CHANCE && kept >= HEAD_BYTES;
       if (torn < ZEROS_CHANCE) tail.fill(0);
-      else if (torn < ZEROS_CHANCE + GARBAGE_CHANCE) {
-        tail.set(random.bytes(lost));
-        if (kept < HEAD_BYTES) this.#garbledHeads++;
-      } else file.length -= lost;
-      tally.add(torn < ZEROS_CHANCE + GARBAGE_CHANCE ? 'fileTorn' : 'fileCut');
+      else if (garbage) tail.set(random.bytes(lost));
+      else file.length -= lost;
+      tally.add(torn < ZEROS_CHANCE || garbage ? 'fileTorn' : 'fileCut');
     }
     file.syncedLength = file.length;
   }
