@@ -6,7 +6,7 @@ import { addOutcome, addTotals, sumOf, type Totals, type TotalsByScenario } from
 /** So many seeds of a scenario show each of its faults; with fewer, one may be missing by chance. */
 const SEEDS_FOR_ITS_FAULTS = 25;
 /** So many seeds over all scenarios show every kind of fault there is. */
-const SEEDS_FOR_ALL_FAULTS = 300;
+const SEEDS_FOR_ALL_FAULTS = 600;
 /** Scenarios that a command has to have gone through before everything must have happened. */
 const SCENARIOS_FOR_ALL_FAULTS = 20;
 

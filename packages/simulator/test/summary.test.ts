@@ -55,7 +55,7 @@ test('what a scenario is there for and never happened is missing, once there wer
 test('over all scenarios every kind of fault has to happen', () => {
   const summary = new Summary();
   for (const scenario of SCENARIO_NAMES)
-    for (let i = 0; i < 14; i++) summary.add({ ...outcome, scenario, faults: { ...faults, fileTorn: 0 } });
+    for (let i = 0; i < 27; i++) summary.add({ ...outcome, scenario, faults: { ...faults, fileTorn: 0 } });
   expect(summary.missing()).toEqual(['fileTorn']);
 });
 
