@@ -71,7 +71,13 @@ export class Cluster {
     });
     this.byzantine = new ByzantineNodes(
       { scenario, genesis: this.genesis, keys: this.validators },
-      { random: random.fork('byzantine'), scheduler, tally, network: () => this.network },
+      {
+        random: random.fork('byzantine'),
+        scheduler,
+        tally,
+        network: () => this.network,
+        replicaOf: (node) => this.nodes[node]?.replica ?? null,
+      },
     );
     const { byzantine } = this;
     // Replicas keep frames and send them again; each is read once.

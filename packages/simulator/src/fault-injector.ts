@@ -78,6 +78,12 @@ export class FaultInjector {
     });
   }
 
+  #checkStore(node: SimNode): void {
+    if (!node.isDown) return this.storeRefused(node);
+    this.#dependencies.tally.add('storeRefused');
+    this.#emptyStore(node);
+  }
+
   #emptyStore(node: SimNode): void {
     node.disk.store.wipe();
     this.#dependencies.storeLost(node.index);
@@ -187,7 +193,7 @@ export class FaultInjector {
     for (const node of cluster.nodes) {
       node.disk.timing.onNextSync(null);
       // What nobody has stumbled on by now, an operator's check finds.
-      if (node.disk.store.isDamaged && !node.isDown) this.storeRefused(node);
+      if (node.disk.store.isDamaged) this.#checkStore(node);
       if (node.isDown) scheduler.schedule(random.between(0, LAST_RESTART_MS), () => this.#restart(node));
     }
   }

@@ -34,6 +34,10 @@ function replica({ status = committed, tip = 'tip', pages = [[]] }: Told): Clust
     ledger: {
       tip: { height: 1, blockHash: hash(tip), timeMs: TIP_MS, stateRoot: hash('state'), certificate: null },
       blockAt: () => undefined,
+      loadBlock: () => undefined,
+      propose: () => {
+        throw new Error('a stand-in proposes nothing');
+      },
       prove: async () => ({ ok: false, error: { code: 'PLANTED' } }),
       records: async ({ fromIndex = 0 }) => ({
         records: (pages[fromIndex] ?? []).map((payload) => ({ payload: utf8(payload) }) as ServiceRecord),

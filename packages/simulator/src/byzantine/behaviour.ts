@@ -1,6 +1,7 @@
 import type { ChainContext, Committee, Proposal, ProposalContent, Vote, VoteContent } from '@nacre/consensus';
 import type { Genesis } from '@nacre/ledger';
 import type { Answers, Message, Request } from '@nacre/replica';
+import type { ClusterReplica } from '../cluster-replica.ts';
 import type { SeededRandom } from '../random.ts';
 
 /** What leaves in place of something: each now or later. Nothing at all if empty. */
@@ -32,6 +33,8 @@ export interface ByzantineWorld {
   readonly chain: ChainContext;
   readonly genesis: Genesis;
   readonly random: SeededRandom;
+  /** What its own replica has decided; null while it is down. */
+  readonly ledger: () => ClusterReplica['ledger'] | null;
   /** All other nodes. */
   readonly others: readonly number[];
   /** Signs with its own key whatever it is given. */

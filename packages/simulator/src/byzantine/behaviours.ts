@@ -5,6 +5,7 @@ import { flooder } from './flooder.ts';
 import { forgedCertificates } from './forged-certificates.ts';
 import { invalidBlocks } from './invalid-blocks.ts';
 import { repairLiar } from './repair-liar.ts';
+import { replayedTransactions } from './replayed-transactions.ts';
 import { replays } from './replays.ts';
 import { selectivelySilent } from './selectively-silent.ts';
 import { silent } from './silent.ts';
@@ -30,6 +31,7 @@ export const BEHAVIOURS = {
   'forged-certificates': forgedCertificates,
   unlocking,
   replays,
+  'replayed-transactions': replayedTransactions,
   'repair-liar': repairLiar,
   'sync-liar': syncLiar,
   flooder,

@@ -3,6 +3,7 @@ import { PROPOSAL_CONTEXT, proposalMessage, VOTE_CONTEXT, voteMessage } from '@n
 import type { Genesis } from '@nacre/ledger';
 import { type Answers, decodeAnswer, decodeMessage, encodeAnswer, encodeMessage, type Message, type Request } from '@nacre/replica';
 import type { KeyHolder } from '../cluster.ts';
+import type { ClusterReplica } from '../cluster-replica.ts';
 import type { FaultTally } from '../fault-tally.ts';
 import type { SeededRandom } from '../random.ts';
 import { nodesOf, type Scenario, twinsOf } from '../scenario.ts';
@@ -22,8 +23,9 @@ interface Dependencies {
   readonly random: SeededRandom;
   readonly scheduler: Scheduler;
   readonly tally: FaultTally;
-  /** Made after this, because it calls this. */
+  /** Made after this, because they call this. */
   readonly network: () => SimNetwork;
+  readonly replicaOf: (node: number) => ClusterReplica | null;
 }
 
 /** Order of the request kinds on the wire: the second byte of an answer. */
@@ -88,7 +90,7 @@ export class ByzantineNodes {
   }
 
   #worldOf(node: number, original: number, { scenario, genesis, keys }: Options): ByzantineWorld {
-    const { random, tally, network } = this.#dependencies;
+    const { random, tally, network, replicaOf } = this.#dependencies;
     const key = keys[original];
     const validator = key === undefined ? null : genesis.committee.indexOf(key.address);
     assert(key !== undefined && validator !== null, 'a Byzantine node is a validator');
@@ -99,6 +101,7 @@ export class ByzantineNodes {
       committee: genesis.committee,
       chain,
       genesis,
+      ledger: () => replicaOf(node)?.ledger ?? null,
       random: random.fork(`node ${node}`),
       others: Array.from({ length: nodesOf(scenario) }, (_, other) => other).filter((other) => other !== node),
       vote: (content) => ({ ...content, validator, signature: key.signNow(voteMessage(chain, content), VOTE_CONTEXT) }),

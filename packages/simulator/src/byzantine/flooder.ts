@@ -3,6 +3,7 @@ import type { Behaviour } from './behaviour.ts';
 
 const EVERY_MS = 25;
 const BURST = 12;
+const FAR_ROUND = 1_000_000;
 const JUNK_BYTES_MAX = 600;
 
 /** Sends as much as it can of what costs a receiver most: junk, what it must verify, and what it must remember. */
@@ -11,7 +12,8 @@ export const flooder: Behaviour = (world) => {
   let last: Message | null = null;
   const drawn = (): Message | null => {
     const height = last?.kind === 'votes' ? (last.votes[0]?.height ?? 1) : 1;
-    const round = random.int(40);
+    // Far away: whoever goes there on its word alone never comes back.
+    const round = random.chance(0.05) ? FAR_ROUND : random.int(40);
     const votes = Array.from({ length: 1 + random.int(4) }, () => {
       const vote = sign({
         height: height + random.int(2),

@@ -3,6 +3,9 @@ import { type Block, decodeBlock } from '@nacre/ledger';
 import { alteredBlock } from './altered-block.ts';
 import type { Behaviour } from './behaviour.ts';
 
+/** When the same prepares are told once more, to whoever has the proposal by then. */
+const AGAIN_MS = 3;
+
 /**
  * In a later round, proposes a block of its own as if an earlier round had prepared it, with a justification that is no quorum: its
  * own prepare, over and over. Whoever believes it gives up a lock that others count on. It also says the opposite to half of the others,
@@ -34,6 +37,7 @@ export const unlocking: Behaviour = (world) => {
       const justification = Array.from({ length: committee.size }, () => prepare);
       return [
         { content: { kind: 'proposal', proposal: sign({ height, round, validRound, blockHash: hash }), block: bytes, justification } },
+        { content: { kind: 'votes', votes: justification }, delayMs: AGAIN_MS },
       ];
     },
   };

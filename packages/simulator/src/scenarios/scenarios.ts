@@ -35,11 +35,16 @@ export const SCENARIO_NAMES: readonly ScenarioName[] = [
   ...BEHAVIOUR_NAMES.map((name) => `byzantine-${name}` as const),
 ];
 
+/** Their chance comes when locks are held, and locks are held where commits are lost. */
+const LOCK_BREAKERS: readonly string[] = ['unlocking', 'twins', 'equivocating-proposer'];
+
 /** Every Byzantine behaviour meets a network that is not perfect, and now and then a crash or a partition, where its chances are. */
 export function recipeOf(name: ScenarioName): Recipe {
   if (name === 'fork') return { fork: true };
   if (name in PLAIN) return PLAIN[name as PlainName];
-  return { network: 'light', crashes: true, partitions: true, byzantine: [name.slice('byzantine-'.length) as BehaviourName] };
+  const behaviour = name.slice('byzantine-'.length) as BehaviourName;
+  const network = LOCK_BREAKERS.includes(behaviour) ? 'heavy' : 'light';
+  return { network, crashes: true, partitions: true, byzantine: [behaviour] };
 }
 
 export function isScenarioName(text: string): text is ScenarioName {

@@ -137,11 +137,9 @@ export const VARIANTS: readonly Variant[] = [
   {
     name: 'sent-before-durable',
     breaks: 'votes leave before the journal is synced',
-    file: `${REPLICA}/height-driver.ts`,
-    right: `    await Promise.all([
-      ...ready.sign`,
-    wrong: `    void Promise.all([
-      ...ready.sign`,
+    file: `${LEDGER}/vote-journal.ts`,
+    right: 'await this.#directory.sync(JOURNAL_FILE);',
+    wrong: '',
     scenario: 'crashes',
     seedsMax: 100,
   },
@@ -196,7 +194,7 @@ export const VARIANTS: readonly Variant[] = [
     file: `${LEDGER}/block-execution.ts`,
     right: 'if (this.#included.has(id) || this.#context.isIncluded(txId))',
     wrong: 'if (this.#included.has(id))',
-    scenario: 'loss',
+    scenario: 'byzantine-replayed-transactions',
     seedsMax: 100,
   },
   {

@@ -119,6 +119,10 @@ class ToyReplica implements ClusterReplica {
     return {
       tip: this.#tip(),
       blockAt: () => undefined,
+      loadBlock: () => undefined,
+      propose: () => {
+        throw new Error('a toy proposes nothing');
+      },
       prove: async () => fail({ code: 'PLANTED' }),
       records: async () => ({ records: this.#defect.differentRecords === true ? [{ index: this.#node } as never] : [], nextIndex: null }),
     };
