@@ -40,7 +40,14 @@ const ALLOWED_NODE_MODULES: Readonly<Record<string, readonly NodeModulesRule[]>>
   client: [{ files: 'outbox-{file,lock}.ts', reason: 'the outbox of Node.js, exported apart from what browsers load' }],
   network: [{ files: 'pinned-tls.ts', reason: 'TLS options and the exporter, which libp2p does not hand out' }],
   node: [{ files: '**/*.ts', reason: 'the process itself: files, sockets, signals and time' }],
-  simulator: [{ files: '{main,command-line}.ts', reason: 'the command: arguments, output and the exit code' }],
+  simulator: [
+    {
+      files: '{main,simulate,campaign,seed-pool,seed-worker,results-file}.ts',
+      reason: 'the command: threads, files, output and the exit code',
+    },
+    { files: 'report/investigate.ts', reason: 'writes down how a failure comes about' },
+    { files: 'variants/{install,hunt}-variant*.ts', reason: 'loads the program with one line changed, on all cores' },
+  ],
 };
 
 /** What the checks need to know of a package.json. */

@@ -60,7 +60,7 @@ export async function checkFork(seed: number, validators: number | null): Promis
   const { committee, context } = genesis;
   const guilty = new Set<number>();
   for (const { first, second } of transcripts.offences) {
-    const equivocation = 'kind' in first === 'kind' in second ? equivocationOf(first as Vote, second as Vote) : null;
+    const equivocation = 'kind' in first === 'kind' in second ? equivocationOf(first, second) : null;
     if (equivocation === null) continue;
     const verified = await verifyEquivocation({
       committee,

@@ -14,7 +14,7 @@ export interface Totals extends Record<(typeof COUNTS)[number], number> {
 
 export type TotalsByScenario = Map<ScenarioName, Totals>;
 
-export function noTotals(): Totals {
+function noTotals(): Totals {
   return {
     ...zeros(COUNTS),
     faults: zeros(FAULT_KINDS),

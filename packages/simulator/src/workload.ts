@@ -216,7 +216,7 @@ export class Workload {
       },
       (error: unknown) => {
         if (!isDamaged || !(error instanceof NacreError)) throw error;
-        history.answered(call, fail({ code: error.code }));
+        history.answered(call, fail({ code: 'STORE_DAMAGED' }));
       },
     );
   }

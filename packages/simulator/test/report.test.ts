@@ -8,7 +8,9 @@ import { spaceTimeDiagram } from '../src/report/space-time-diagram.ts';
 import { ResultsFile } from '../src/results-file.ts';
 import { nodesOf } from '../src/scenario.ts';
 import { drawScenario } from '../src/scenarios/draw-scenario.ts';
-import { addTotals, noTotals } from '../src/totals.ts';
+import { Summary } from '../src/summary.ts';
+import { addOutcome, type TotalsByScenario } from '../src/totals.ts';
+import { outcome } from './support/seed-outcome.ts';
 
 test('a failure is shrunk to what it needs', async () => {
   const scenario = drawScenario({ seed: 2, name: 'everything', validators: 7 });
@@ -42,15 +44,16 @@ test('a results file holds chunks, by what they are of, and is read back', () =>
   try {
     const path = join(directory, 'results.jsonl');
     const kind = { scenario: null, validators: null };
-    const totals = new Map([['loss', { ...noTotals(), seeds: 100, heights: 7 }]] as const);
+    const totals: TotalsByScenario = new Map();
+    for (let i = 0; i < 3; i++) addOutcome(totals, outcome);
     new ResultsFile(path).append(kind, 1, 100, totals);
     new ResultsFile(path).append({ ...kind, validators: 7 }, 1, 100, totals);
     expect(readFileSync(path, 'utf8').trimEnd().split('\n')).toHaveLength(2);
     const file = new ResultsFile(path);
     expect([file.has(kind, 1, 100), file.has(kind, 1, 50), file.has({ ...kind, scenario: 'loss' }, 1, 100)]).toEqual([true, false, false]);
-    const sum = new Map();
-    for (const [name, each] of file.former(kind)) addTotals(sum, name, each);
-    expect(sum.get('loss')).toMatchObject({ seeds: 100, heights: 7 });
+    const summary = new Summary();
+    summary.addFormer(file.former(kind));
+    expect([summary.seeds, summary.heights]).toEqual([3, 30]);
   } finally {
     rmSync(directory, { recursive: true });
   }

@@ -1,26 +1,8 @@
 import { expect, test } from 'vitest';
 import type { SeedOutcome } from '../src/check-seed.ts';
-import { FAULT_KINDS, type FaultKind } from '../src/fault-tally.ts';
 import { SCENARIO_NAMES } from '../src/scenarios/scenarios.ts';
 import { Summary } from '../src/summary.ts';
-
-const faults = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 2])) as Record<FaultKind, number>;
-const outcome: SeedOutcome = {
-  seed: 1,
-  scenario: 'crashes',
-  violations: [],
-  traceHash: '00',
-  heights: 10,
-  virtualMs: 1000,
-  cpuMs: 50,
-  events: 100,
-  faults,
-  laterRounds: 1,
-  reProposals: 1,
-  transactions: { committed: 5, failed: 1, expired: 1, refused: 1 },
-  refusals: { DUPLICATE: 3 },
-  repeated: true,
-};
+import { faults, outcome } from './support/seed-outcome.ts';
 
 /** With fewer seeds of a scenario, a fault of it may be missing by chance. */
 const SEEDS_FOR_ITS_FAULTS = 25;

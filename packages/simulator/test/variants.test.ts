@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { brokenSource } from '../src/variants/broken-source.ts';
 import { huntVariants } from '../src/variants/hunt-variants.ts';
-import { brokenSource } from '../src/variants/install-variant.ts';
 import { VARIANTS, type Variant } from '../src/variants/variants.ts';
 
 const ROOT = new URL('../../../', import.meta.url);

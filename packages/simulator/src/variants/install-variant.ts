@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { assert } from '@nacre/base';
+import { brokenSource } from './broken-source.ts';
 import type { Variant } from './variants.ts';
 
 /**
@@ -18,10 +18,4 @@ export function installVariant(variant: Variant): void {
       return { ...loaded, source: brokenSource(variant, readFileSync(fileURLToPath(url), 'utf8')) };
     },
   });
-}
-
-/** The source with the variant's line in place of the right one. */
-export function brokenSource({ name, file, right, wrong }: Pick<Variant, 'name' | 'file' | 'right' | 'wrong'>, source: string): string {
-  assert(source.split(right).length === 2, `the variant ${name} does not find its line in ${file} exactly once`);
-  return source.replace(right, () => wrong);
 }
