@@ -263,7 +263,7 @@ class SeedRun {
   #decided(node: SimNode, { height, blockHash, timeMs, statuses }: Applied, replica: ClusterReplica): void {
     if (this.#cluster.byzantine.has(node.index)) return;
     const { stateRoot, certificate } = replica.ledger.tip;
-    const decided = replica.ledger.blockAt(height);
+    const decided = this.#validity.wants(height, certificate) ? replica.ledger.blockAt(height) : undefined;
     if (decided !== undefined) this.#validity.decided(node.index, decided, { certificate, nowMs: this.#scheduler.nowMs });
     if (height > this.#chain.height && certificate !== null && certificate.round > 0) this.#laterRounds++;
     this.#trace.add(this.#scheduler.nowMs, 'decided', node.index, -1, height, blockHash);

@@ -46,6 +46,11 @@ export class ValidityChecker {
     this.#blocks.set(0, { hash: toHex(options.genesisHash), timeMs: 0 });
   }
 
+  /** Whether a decision at this height would tell anything new: reading a block back costs as much as checking it. */
+  wants(height: number, certificate: Tip['certificate']): boolean {
+    return !this.#blocks.has(height) || (certificate !== null && !this.#certified.has(height));
+  }
+
   /** An honest node has decided a block, by this certificate if there is one of its own. */
   decided(node: number, block: Block, { certificate, nowMs }: { readonly certificate: Tip['certificate']; readonly nowMs: number }): void {
     const { height } = block.header;
