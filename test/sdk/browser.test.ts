@@ -125,18 +125,21 @@ describe('in Chromium', () => {
     const { page } = await openPage();
     const outcome = await page.evaluate(async (url) => {
       const { connect } = (globalThis as unknown as SdkPage).nacre;
-      const failed = async (call: Promise<unknown>): Promise<unknown> =>
-        call.catch(({ code, hint }: { code: string; hint: string }) => ({ code, hint }));
-      return [await failed(connect(url).status()), await failed(connect(url).subscribe({ topic: 'blocks' }))];
+      const called = await connect(url)
+        .status()
+        .catch(({ code, hint }: { code: string; hint: string }) => ({ code, hint }));
+      // Without the SDK: Chromium holds back the WebSockets of a page after some have failed, and repeating would take half a minute.
+      const socket = new WebSocket(new URL('ws', url.replace('http', 'ws')));
+      const opened = await new Promise<string>((resolve) => {
+        socket.onopen = () => resolve('open');
+        socket.onerror = () => resolve('refused');
+      });
+      return { called, opened };
     }, strict.url);
-    // Chromium holds back a page's WebSockets after some have failed, until an attempt may run out of time; it never says why one failed.
     const hint = expect.stringContaining('rpc.allowedOrigins');
-    expect(outcome).toEqual([
-      { code: 'NETWORK_UNREACHABLE', hint },
-      { code: expect.stringMatching(/^(NETWORK_UNREACHABLE|TIMEOUT)$/), hint },
-    ]);
+    expect(outcome).toEqual({ called: { code: 'NETWORK_UNREACHABLE', hint }, opened: 'refused' });
     await page.close();
-  }, 90_000);
+  });
 
   test('the outbox of the README keeps what a page submitted, for one page at a time, and sends it from the next', async () => {
     const account = createAccountKey();

@@ -85,7 +85,8 @@ export class Outbox {
   }
 
   /**
-   * Takes operations to be carried out in one transaction. They are kept once this resolves.
+   * Takes operations to be carried out in one transaction. They are kept once this resolves. After an error of the store, submit them again under
+   * the same id: should the disk have kept them after all, they are replaced.
    *
    * @param options `id`: yours for this item, at most 128 characters; while it is here, the same operations under it are the same item
    * @throws {NacreClientError} `OUTBOX_FULL`, `OUTBOX_CLOSED`, `OUTBOX_ID_INVALID`, `OUTBOX_ID_REUSED`, `TRANSACTION_INVALID`, and what the
