@@ -213,7 +213,7 @@ class ToyReplica implements ClusterReplica {
     const vote = (blockHash: Hash | null): Vote => ({
       height,
       round: 0,
-      kind: 'commit',
+      kind: 'prepare',
       blockHash,
       validator,
       signature: new Uint8Array(10),
