@@ -1,6 +1,7 @@
 import type { Stream } from '@libp2p/interface';
 import { type Clock, FRAME_BYTES_MAX, type Refusal, type Timer } from '@nacre/base';
 import { FrameReader, SIGNALS_FROM } from './frame-reader.ts';
+import { announceWindowLate } from './lazy-window.ts';
 import type { LinkSecurity } from './link-security.ts';
 import type { NetworkLimits, PeerRate } from './network-limits.ts';
 import { SendQueue } from './send-queue.ts';
@@ -76,6 +77,7 @@ export class Lane {
       onFrame: (frame) => this.#receive(frame),
       onSignal: (signal) => this.#onSignal(signal),
     });
+    announceWindowLate(stream);
     stream.addEventListener('message', ({ data }) => this.#read(reader, data instanceof Uint8Array ? [data] : data));
     stream.addEventListener('drain', () => this.#onDrain());
     stream.addEventListener('remoteCloseWrite', () => this.#end('CLOSED', { code: 'CLOSED' }));
