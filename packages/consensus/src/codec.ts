@@ -22,7 +22,7 @@ interface CodecOptions {
 
 interface ConvertedCodecOptions<Wire, Value> extends CodecOptions {
   readonly toWire: (value: Value) => Wire;
-  /** May throw on what the SSZ type cannot express; the decoder turns that into a refusal. */
+  /** May throw on what the SSZ type cannot express, and so may `toWire` on what comes of it; the decoder turns both into refusals. */
   readonly fromWire: (wire: Wire) => Value;
 }
 
@@ -43,13 +43,13 @@ export function convertedCodec<Wire, Value>(type: Type<Wire>, options: Converted
     encode,
     decode: (bytes) => {
       if (bytes.length > bytesMax) return refuse('too large', bytes);
-      let value: Value;
       try {
-        value = fromWire(type.deserialize(bytes, { reuseBytes: sharesInput }));
+        const value = fromWire(type.deserialize(bytes, { reuseBytes: sharesInput }));
+        return bytesEqual(encode(value), bytes) ? ok(value) : refuse('not canonical', bytes);
       } catch {
+        // Encoding may throw as well, on a value that nothing but damaged bytes could have made.
         return refuse('undecodable', bytes);
       }
-      return bytesEqual(encode(value), bytes) ? ok(value) : refuse('not canonical', bytes);
     },
   };
 }
