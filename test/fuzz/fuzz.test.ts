@@ -42,8 +42,8 @@ test('each target begins with something that it accepts, so that mutations get p
 });
 
 // @mutation packages/consensus/src/core.ts
-// - #claimPlace(kind: 'proposal' | VoteKind, round: number): void {
-// + #claimPlace(kind: 'proposal' | VoteKind, round: number): void { return;
+// - if (expected && this.#signed.proposal < number) this.#propose(blockHash, -1);
+// + if (expected) this.#propose(blockHash, -1);
 // @mutation packages/consensus/src/core.ts
 // - if (this.#step === 'propose' || current.done.prepareQuorum) return false;
 // + if (this.#step === 'propose') return false;
