@@ -2,7 +2,7 @@ import { bytesEqual, type Hash, type Store, type StoreOperation, toHex } from '@
 import { Block } from './block.ts';
 import { LedgerError } from './errors.ts';
 import type { Genesis } from './genesis.ts';
-import { blockKey, bodyKey, bodyOperation, candidateHash, candidateHeight, candidateKey, candidatesBetween, heightKey } from './keys.ts';
+import { blockKey, bodyKey, bodyOperation, candidateHash, candidateHeight, candidateKey, candidatesUpTo, heightKey } from './keys.ts';
 import { decodeTransaction, type Transaction } from './transaction.ts';
 
 /** Candidates of decided heights deleted with one apply; the rest follows with the next. */
@@ -13,8 +13,10 @@ const EMPTY = new Uint8Array(0);
 export class BlockStore {
   readonly #genesis: Genesis;
   readonly #store: Store;
-  /** No candidate of a height below is stored, beside what is being deleted. After a start nothing is known. */
-  #lowestCandidate = 0;
+  /** Keys of the candidates that were saved since the start and not dropped yet. */
+  #saved: Uint8Array[] = [];
+  /** Whether the store may hold candidates from before the start. */
+  #mayHoldOlder = true;
 
   constructor(genesis: Genesis, store: Store) {
     this.#genesis = genesis;
@@ -64,11 +66,9 @@ export class BlockStore {
 
   /** What storing a block before its height is decided writes: the block, and the bodies that are not here yet. */
   saveOperations(block: Block, transactions: readonly Transaction[], isStored: (bodyHash: Hash) => boolean): StoreOperation[] {
-    this.#lowestCandidate = Math.min(this.#lowestCandidate, block.header.height);
-    return [
-      ...putOperations(block, transactions, isStored),
-      { type: 'put', key: candidateKey(block.header.height, block.hash), value: EMPTY },
-    ];
+    const candidate = candidateKey(block.header.height, block.hash);
+    this.#saved.push(candidate);
+    return [...putOperations(block, transactions, isStored), { type: 'put', key: candidate, value: EMPTY }];
   }
 
   /** What makes a block the decided one of its height. Candidates of the height that lost are dropped. */
@@ -88,17 +88,15 @@ export class BlockStore {
     return operations;
   }
 
-  /** Not from the beginning: LevelDB would pass over what was deleted at every height before, and slow down from block to block. */
-  async #candidatesUpTo(height: number): Promise<Uint8Array[]> {
-    const range = candidatesBetween(this.#lowestCandidate, height);
-    // Before the scan, because a candidate of an earlier height may be saved while it runs.
-    this.#lowestCandidate = height + 1;
-    const keys = (await this.#store.scan({ ...range, limit: CANDIDATES_DROPPED_MAX })).map(({ key }) => key);
-    const last = keys.at(-1);
-    if (keys.length === CANDIDATES_DROPPED_MAX && last !== undefined) {
-      this.#lowestCandidate = Math.min(this.#lowestCandidate, candidateHeight(last));
-    }
-    return keys;
+  /** The store is asked once: a scan costs a thread's turn, and passes over what was deleted at every height before. */
+  async #candidatesUpTo(height: number): Promise<readonly Uint8Array[]> {
+    const due = this.#saved.filter((key) => candidateHeight(key) <= height);
+    // Those of this very height are dropped once more by the next: one of them may still be on its way to the store.
+    this.#saved = this.#saved.filter((key) => candidateHeight(key) >= height);
+    if (!this.#mayHoldOlder) return due;
+    const older = await this.#store.scan({ ...candidatesUpTo(height), limit: CANDIDATES_DROPPED_MAX });
+    this.#mayHoldOlder = older.length === CANDIDATES_DROPPED_MAX;
+    return [...due, ...older.map(({ key }) => key)];
   }
 }
 

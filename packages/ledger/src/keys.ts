@@ -67,10 +67,10 @@ export const tipKey = (): Uint8Array => concatBytes(PREFIX.tip);
 export const blockKey = (hash: Hash): Uint8Array => concatBytes(PREFIX.block, hash);
 export const heightKey = (height: number): Uint8Array => concatBytes(PREFIX.height, uint64Bytes(height));
 export const candidateKey = (height: number, hash: Hash): Uint8Array => concatBytes(PREFIX.candidate, uint64Bytes(height), hash);
-/** Candidates of the heights from `first` to `last`. */
-export const candidatesBetween = (first: number, last: number): Pick<StoreRange, 'gte' | 'lt'> => ({
-  gte: concatBytes(PREFIX.candidate, uint64Bytes(first)),
-  lt: concatBytes(PREFIX.candidate, uint64Bytes(last + 1)),
+/** Candidates of heights up to `height`. */
+export const candidatesUpTo = (height: number): Pick<StoreRange, 'gte' | 'lt'> => ({
+  gte: concatBytes(PREFIX.candidate),
+  lt: concatBytes(PREFIX.candidate, uint64Bytes(height + 1)),
 });
 export const candidateHeight = (candidate: Uint8Array): number =>
   Number(new DataView(candidate.buffer, candidate.byteOffset + 1, 8).getBigUint64(0));

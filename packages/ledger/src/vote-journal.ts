@@ -64,6 +64,8 @@ export class VoteJournal {
   #doubt: Doubt | null = null;
   #header: JournalHeader;
   #frames: JournalFrame[] = [];
+  /** At least the greatest height of an entry. */
+  #highest = 0;
   #bytes = 0;
   #state: 'idle' | 'busy' | 'failed' = 'idle';
 
@@ -142,6 +144,8 @@ export class VoteJournal {
 
   /** What was signed at `height`, in the order of signing; complete for every height above `floorHeight`. */
   entriesFor(height: number): readonly JournalEntry[] {
+    // Asked at the start of every height, of which the journal mostly holds nothing yet, and of earlier ones a thousand entries.
+    if (height > this.#highest) return [];
     return this.#frames.filter(({ entry }) => entry.height === height).map(({ entry }) => entry);
   }
 
@@ -166,6 +170,7 @@ export class VoteJournal {
       await this.#store.write([markOperation(frame.position)], { sync: false });
     });
     this.#frames.push(frame);
+    this.#highest = Math.max(this.#highest, entry.height);
     this.#bytes += frame.bytes.length;
   }
 
@@ -232,6 +237,7 @@ export class VoteJournal {
   #hold(content: JournalContent): void {
     this.#header = content.header;
     this.#frames = [...content.frames];
+    for (const { entry } of content.frames) this.#highest = Math.max(this.#highest, entry.height);
     this.#bytes = contentBytes(content).length;
   }
 

@@ -203,11 +203,14 @@ describe('a candidate', () => {
   });
 
   // @mutation packages/ledger/src/block-store.ts
-  // - this.#lowestCandidate = Math.min(this.#lowestCandidate, block.header.height);
+  // - this.#saved.push(candidate);
   // +
   // @mutation packages/ledger/src/block-store.ts
-  // - #lowestCandidate = 0;
-  // + #lowestCandidate = Number.MAX_SAFE_INTEGER;
+  // - #mayHoldOlder = true;
+  // + #mayHoldOlder = false;
+  // @mutation packages/ledger/src/block-store.ts
+  // - const due = this.#saved.filter((key) => candidateHeight(key) <= height);
+  // + const due = this.#saved.filter((key) => candidateHeight(key) < height);
   test('saved at any height, before or after it was decided, is dropped by the next decision, also after a restart', async () => {
     const chain = await TestChain.create();
     const losers: Hash[] = [];
