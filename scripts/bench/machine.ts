@@ -17,7 +17,7 @@ export function describeMachine(): string[] {
 }
 
 /** Durability costs what the disk below the temporary directory takes; benchmarks of stores write there too. */
-function medianSyncMs(): number {
+export function medianSyncMs(): number {
   const directory = mkdtempSync(join(tmpdir(), 'nacre-bench-'));
   const file = openSync(join(directory, 'sync'), 'w');
   const block = new Uint8Array(4096);

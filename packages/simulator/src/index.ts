@@ -3,6 +3,7 @@ export { type ClusterReplica, type OpenReplica, openReplica } from './cluster-re
 export { FAULT_KINDS, type FaultCounts, type FaultKind } from './fault-tally.ts';
 export { statementsIn } from './frame-reader.ts';
 export { SeededRandom } from './random.ts';
+export { distanceMs, REGIONS, type Region } from './regions.ts';
 export { type RunOptions, type RunResult, runScenario } from './run-seed.ts';
 export type { Scenario } from './scenario.ts';
 export { drawScenario, type ScenarioOptions } from './scenarios/draw-scenario.ts';
