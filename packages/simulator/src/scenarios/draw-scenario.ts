@@ -19,6 +19,11 @@ export interface ScenarioOptions {
 /** One seed in so many runs on ML-DSA itself; apart from the seeds whose runs are repeated. */
 const REAL_SIGNATURES_EVERY = 50;
 const REAL_SIGNATURES_OFFSET = 25;
+/** Virtual ms of a long run, and of the longest absence in it. */
+const MARATHON_MS: readonly [number, number] = [15_000, 30_000];
+const MARATHON_AWAY_MS = 8_000;
+/** Longest absence in any other run, and of several nodes at once. */
+const AWAY_MS = 2_000;
 const VALIDATORS_MIN = 4;
 const VALIDATORS_MAX = 10;
 /** Shares of what a scenario may or may not have. Most have four validators, the number at which one fault is all that is borne. */
@@ -43,18 +48,21 @@ const RESTLESS_CHANCE = 0.8;
 export function drawScenario({ seed, name = nameOf(seed), validators }: ScenarioOptions): Scenario {
   const random = SeededRandom.fromSeed(seed).fork('scenario');
   const recipe = recipeOf(name);
+  const long = recipe.long === true;
   const count =
-    validators ?? (random.chance(FOUR_CHANCE) ? VALIDATORS_MIN : VALIDATORS_MIN + random.int(VALIDATORS_MAX - VALIDATORS_MIN + 1));
+    validators ?? (long || random.chance(FOUR_CHANCE) ? VALIDATORS_MIN : VALIDATORS_MIN + random.int(VALIDATORS_MAX - VALIDATORS_MIN + 1));
   const weights = drawWeights(random.fork('weights'), count);
-  const delayMeanMs = logarithmic(random, 0.3, 15);
-  const faultsMs = random.between(3_000, 6_000);
+  const delayMeanMs = logarithmic(random, 0.3, long ? 2 : 15);
+  const faultsMs = long ? random.between(...MARATHON_MS) : random.between(3_000, 6_000);
+  const awayMs = long ? MARATHON_AWAY_MS : AWAY_MS;
   const base = {
     seed,
     name,
     weights,
     followers: random.chance(FOLLOWER_CHANCE) ? 1 : 0,
     realSignatures: seed % REAL_SIGNATURES_EVERY === REAL_SIGNATURES_OFFSET,
-    shortSignatures: random.chance(SHORT_SIGNATURES_CHANCE),
+    // Long signatures fill the journals.
+    shortSignatures: !long && random.chance(SHORT_SIGNATURES_CHANCE),
     cachedVerifier: random.chance(CACHED_VERIFIER_CHANCE),
     faultsMs,
     diskSpeed: drawDiskSpeed(random.fork('disk')),
@@ -71,7 +79,7 @@ export function drawScenario({ seed, name = nameOf(seed), validators }: Scenario
     configuration: drawConfiguration(random.fork('configuration'), { recipe, delayMeanMs }),
     regions,
     clocks: drawClocks(random.fork('clocks'), nodes, recipe, faultsMs),
-    crashes: recipe.crashes === true ? drawCrashes(random.fork('crashes'), nodes, faultsMs) : [],
+    crashes: recipe.crashes === true ? drawCrashes(random.fork('crashes'), { nodes, faultsMs, awayMs }) : [],
     partitions: recipe.partitions === true ? drawPartitions(random.fork('partitions'), { nodes, faultsMs }) : [],
     damages: recipe.damage === true ? drawDamages(random.fork('damages'), weights, faultsMs) : [],
   };
@@ -147,8 +155,8 @@ function drawConfiguration(
   const stepMs = (recipe.wideArea === true ? 160 : 0) + 10 + 2 * delayMeanMs;
   const patience = recipe.network === 'heavy' ? logarithmic(random, 0.3, 3) : logarithmic(random, 0.8, 8);
   const timeouts = { proposeMs: 2 * stepMs * patience, prepareMs: stepMs * patience, commitMs: stepMs * patience, growthMs: stepMs };
-  const restless = random.chance(RESTLESS_CHANCE);
-  const idleIntervalMs = restless ? logarithmic(random, 1, 100) : 10_000;
+  const restless = recipe.long === true || random.chance(RESTLESS_CHANCE);
+  const idleIntervalMs = restless ? logarithmic(random, 1, recipe.long === true ? 5 : 100) : 10_000;
   return { timeouts, repairIntervalMs: random.between(2, 6) * stepMs, idleIntervalMs, emptyIntervalMs: restless ? idleIntervalMs : 1_000 };
 }
 
@@ -170,7 +178,10 @@ function drawClocks(random: SeededRandom, nodes: number, { skew }: Recipe, fault
   });
 }
 
-function drawCrashes(random: SeededRandom, nodes: number, faultsMs: number): CrashPlan[] {
+function drawCrashes(
+  random: SeededRandom,
+  { nodes, faultsMs, awayMs }: { readonly nodes: number; readonly faultsMs: number; readonly awayMs: number },
+): CrashPlan[] {
   const all = Array.from({ length: nodes }, (_, node) => node);
   return Array.from({ length: random.int(CRASHES_MAX + 1) }, () => {
     const share = random.unit();
@@ -179,7 +190,9 @@ function drawCrashes(random: SeededRandom, nodes: number, faultsMs: number): Cra
       atMs: random.between(100, faultsMs),
       nodes: random.shuffle(all).slice(0, count),
       moment: count < nodes && random.chance(0.6) ? 'sync' : 'now',
-      downMs: Array.from({ length: count }, () => (random.chance(0.5) ? random.between(10, 300) : random.between(300, 2_000))),
+      downMs: Array.from({ length: count }, () =>
+        random.chance(0.5) ? random.between(10, 300) : random.between(300, count === 1 ? awayMs : AWAY_MS),
+      ),
     } as const;
   });
 }

@@ -10,6 +10,8 @@ export interface Recipe {
   readonly skew?: boolean;
   readonly damage?: boolean;
   readonly wideArea?: boolean;
+  /** Long enough, on a chain that never rests, for journals to be rotated and for whoever was away to be hundreds of blocks behind. */
+  readonly long?: boolean;
   /** Behaviours that the Byzantine validators draw from: less than a third of the weight. */
   readonly byzantine?: readonly BehaviourName[];
   /** A third of the weight or more is Byzantine: a fork is possible, and its makers must be found out. Never drawn by itself. */
@@ -22,6 +24,7 @@ const PLAIN = {
   partitions: { network: 'light', partitions: true },
   skew: { network: 'light', skew: true },
   damage: { network: 'light', crashes: true, damage: true },
+  marathon: { network: 'light', crashes: true, partitions: true, long: true },
   'wide-area': { network: 'light', partitions: true, wideArea: true },
   everything: { network: 'heavy', crashes: true, partitions: true, skew: true, byzantine: BEHAVIOUR_NAMES },
 } as const satisfies Record<string, Recipe>;

@@ -39,7 +39,7 @@ export const VARIANTS: readonly Variant[] = [
     right: 'return 3 * weight > 2 * this.totalWeight;',
     wrong: 'return 3 * weight >= 2 * this.totalWeight;',
     scenario: 'partitions',
-    seedsMax: 300,
+    seedsMax: 50,
     validators: 6,
   },
   {
@@ -49,7 +49,7 @@ export const VARIANTS: readonly Variant[] = [
     right: 'return weight;',
     wrong: 'return this.totalWeight / this.size;',
     scenario: 'partitions',
-    seedsMax: 100,
+    seedsMax: 50,
   },
   {
     name: 'lock-ignored',
@@ -58,7 +58,7 @@ export const VARIANTS: readonly Variant[] = [
     right: 'if (lock === null || lock.lockedHash === null) return true;',
     wrong: 'if (lock === null || lock !== undefined) return true;',
     scenario: 'loss',
-    seedsMax: 300,
+    seedsMax: 50,
   },
   {
     name: 'lock-not-journaled',
@@ -67,7 +67,7 @@ export const VARIANTS: readonly Variant[] = [
     right: 'lock: ready.lock,',
     wrong: 'lock: null,',
     scenario: 'crashes',
-    seedsMax: 1_000,
+    seedsMax: 50,
   },
   {
     name: 'unlock-without-proof',
@@ -76,7 +76,7 @@ export const VARIANTS: readonly Variant[] = [
     right: "if (validRound >= 0 && !justification.isQuorum) return 'wait';",
     wrong: '',
     scenario: 'byzantine-unlocking',
-    seedsMax: 300,
+    seedsMax: 50,
   },
   {
     name: 'repeated-signer',
@@ -85,7 +85,7 @@ export const VARIANTS: readonly Variant[] = [
     right: 'if (this.has(vote.validator)) return;',
     wrong: '',
     scenario: 'byzantine-unlocking',
-    seedsMax: 300,
+    seedsMax: 50,
   },
   {
     name: 'wrong-round-jump',
@@ -123,7 +123,7 @@ export const VARIANTS: readonly Variant[] = [
     right: "if (!valid) return this.#penalize(view, { code: 'VOTE_SIGNATURE'",
     wrong: "if (valid === null) return this.#penalize(view, { code: 'VOTE_SIGNATURE'",
     scenario: 'byzantine-replays',
-    seedsMax: 100,
+    seedsMax: 50,
   },
   {
     name: 'cache-without-signature',
@@ -132,7 +132,7 @@ export const VARIANTS: readonly Variant[] = [
     right: 'publicKey, domain, message, signature));',
     wrong: 'publicKey, domain, message));',
     scenario: 'byzantine-forged-certificates',
-    seedsMax: 200,
+    seedsMax: 50,
   },
   {
     name: 'sent-before-durable',
@@ -141,7 +141,7 @@ export const VARIANTS: readonly Variant[] = [
     right: 'await this.#directory.sync(JOURNAL_FILE);',
     wrong: '',
     scenario: 'crashes',
-    seedsMax: 100,
+    seedsMax: 50,
   },
   {
     name: 'journal-not-replayed',
@@ -150,7 +150,7 @@ export const VARIANTS: readonly Variant[] = [
     right: 'context.identity === null ? null : restoreOwnMessages(context.identity.journal, this.height);',
     wrong: 'context.identity === null ? null : null;',
     scenario: 'crashes',
-    seedsMax: 100,
+    seedsMax: 50,
   },
   {
     name: 'mute-rule-skipped',
@@ -159,7 +159,7 @@ export const VARIANTS: readonly Variant[] = [
     right: 'if (this.#journal.doubt !== null || height <= this.#journal.floorHeight ||',
     wrong: 'if (height <= this.#journal.floorHeight ||',
     scenario: 'damage',
-    seedsMax: 200,
+    seedsMax: 50,
   },
   {
     name: 'parent-unchecked',
@@ -168,7 +168,7 @@ export const VARIANTS: readonly Variant[] = [
     right: 'if (!bytesEqual(header.parentHash, expected.parentHash))',
     wrong: 'if (header.parentHash.length === 0)',
     scenario: 'byzantine-invalid-blocks',
-    seedsMax: 100,
+    seedsMax: 50,
   },
   {
     name: 'time-unchecked',
@@ -177,7 +177,7 @@ export const VARIANTS: readonly Variant[] = [
     right: 'return timeMs >= oldestMs && timeMs <= arrivalMs + precisionMs;',
     wrong: 'return timeMs >= oldestMs || timeMs <= arrivalMs + precisionMs;',
     scenario: 'byzantine-invalid-blocks',
-    seedsMax: 100,
+    seedsMax: 50,
   },
   {
     name: 'expiry-ignored',
@@ -186,7 +186,7 @@ export const VARIANTS: readonly Variant[] = [
     right: 'if (validUntilMs < timeMs)',
     wrong: 'if (validUntilMs < 0)',
     scenario: 'loss',
-    seedsMax: 100,
+    seedsMax: 50,
   },
   {
     name: 'transaction-replayed',
@@ -195,7 +195,7 @@ export const VARIANTS: readonly Variant[] = [
     right: 'if (this.#included.has(id) || this.#context.isIncluded(txId))',
     wrong: 'if (this.#included.has(id))',
     scenario: 'byzantine-replayed-transactions',
-    seedsMax: 100,
+    seedsMax: 50,
   },
   {
     name: 'admission-unsynced',
@@ -204,7 +204,7 @@ export const VARIANTS: readonly Variant[] = [
     right: '...alongside], true);',
     wrong: '...alongside], false);',
     scenario: 'crashes',
-    seedsMax: 100,
+    seedsMax: 50,
   },
   {
     name: 'mempool-forgotten',
@@ -213,7 +213,7 @@ export const VARIANTS: readonly Variant[] = [
     right: 'await mempool.restore(clock.nowMs());',
     wrong: '',
     scenario: 'crashes',
-    seedsMax: 100,
+    seedsMax: 50,
   },
   {
     name: 'no-repair',
@@ -222,6 +222,6 @@ export const VARIANTS: readonly Variant[] = [
     right: 'if (votes.length > 0) this.#context.transport.send',
     wrong: 'if (votes.length < 0) this.#context.transport.send',
     scenario: 'loss',
-    seedsMax: 100,
+    seedsMax: 50,
   },
 ];
