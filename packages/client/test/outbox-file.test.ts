@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
+import { NacreRpcError } from '@nacre/client';
 import { FileOutboxStore } from '@nacre/client/outbox-file';
+import fc from 'fast-check';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { decodeContent, encodeContent } from '../src/outbox-content.ts';
 import { decodeItemFile, encodeItemFile, itemFileName } from '../src/outbox-file-format.ts';
 import { LossyDisk } from './lossy-disk.ts';
 
@@ -133,6 +136,28 @@ describe('a file', () => {
     expect(createHash('sha256').update(file).digest('hex')).toBe('4eacd0dd8207736990c5e6ac57c871a047bf0e90606da7209e776af2122c96ae');
     expect(itemFileName(ITEM.id)).toBe('9a48e16ae5b50c9065202d78ed4b82734b0212778806df899da4c7820a87ed7c.item');
   });
+});
+
+test('whatever a file or an item holds, reading it gives an item or says what is wrong, and never throws', () => {
+  const encoded = encodeContent({
+    kind: 'refused',
+    txId: 'ab',
+    error: new NacreRpcError('X', 'no', { retryable: false, fields: { a: 1 } }),
+  });
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void decodeItemFile(bytes).ok));
+  fc.assert(fc.property(fc.oneof(fc.json(), fc.string()), (text) => void decodeContent(text).ok));
+  fc.assert(
+    fc.property(fc.nat(encoded.length - 1), fc.string({ maxLength: 3 }), (at, put) => {
+      void decodeContent(encoded.slice(0, at) + put + encoded.slice(at + 1)).ok;
+    }),
+  );
+  const read = decodeContent(encoded);
+  expect(read.ok && read.value).toMatchObject({ kind: 'refused', error: { code: 'X', fields: { a: 1 } } });
+  fc.assert(
+    fc.property(fc.record({ id: fc.string(), content: fc.string() }), (item) => {
+      expect(decodeItemFile(encodeItemFile(item))).toEqual({ ok: true, value: item });
+    }),
+  );
 });
 
 test('what the file system refuses is a typed error that says what to do', async () => {

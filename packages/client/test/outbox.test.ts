@@ -1,5 +1,6 @@
 import { toHex } from '@nacre/base';
-import { createAccountKey, Outbox, type OutboxOptions, type OutboxOutcome } from '@nacre/client';
+import { connect, createAccountKey, Outbox, type OutboxOptions, type OutboxOutcome } from '@nacre/client';
+import { createGenesis } from '@nacre/ledger';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { OUTBOX_ITEMS_MAX } from '../src/client-limits.ts';
 import { ACCOUNT, FakeChain, MemoryStore, note } from './fake-chain.ts';
@@ -186,6 +187,20 @@ describe('operations are signed anew', () => {
     await other.stop();
   });
 
+  test('although other nodes are away, or behind and still have them waiting', async () => {
+    const [behind, away] = [await FakeChain.start(), await FakeChain.start()];
+    await away.stop();
+    answers((transaction) => {
+      const txId = toHex(transaction.txId);
+      behind.statuses.set(txId, { txId, chain: 0, status: 'admitted', transaction: null });
+      return chain.expire(transaction, { isDecided: true });
+    }, commit);
+    const outbox = await open({}, chain.client(behind, away));
+    await (await outbox.submit(note(1))).outcome;
+    expect(distinct()).toBe(2);
+    await behind.stop();
+  });
+
   test('not after a failure that was only learned of later', async () => {
     answers((transaction) => {
       const txId = toHex(transaction.txId);
@@ -314,6 +329,19 @@ describe('an outbox', () => {
     await expect(outcome).rejects.toMatchObject({ code: 'OUTBOX_CLOSED' });
     await expect(outbox.submit(note(2))).rejects.toMatchObject({ code: 'OUTBOX_CLOSED' });
     expect([store.items.size, store.isClosed]).toEqual([1, true]);
+  });
+
+  test('refuses what is another network’s', async () => {
+    answers(pending);
+    const outbox = await open();
+    await outbox.submit(note(1), { id: 'one' });
+    await outbox.close();
+    const validators = [{ publicKey: ACCOUNT.publicKey, weight: 1000 }];
+    const genesis = createGenesis({ network: 'other', timeMs: 1, scheme: 'ml-dsa-44', validators, allowLargeWeights: true });
+    const other = connect(chain.url, { genesis });
+    await expect(open({}, other)).rejects.toMatchObject({ code: 'OUTBOX_FOREIGN', fields: { id: 'one', what: 'network' } });
+    await expect(open({}, connect(chain.url))).rejects.toMatchObject({ code: 'GENESIS_MISSING' });
+    expect(store.items.size).toBe(1);
   });
 
   test('refuses what is another account’s or damaged, sends nothing, and forgets nothing', async () => {
