@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { toHex } from '@nacre/base';
 import { connect, createAccountKey } from '@nacre/client';
 import { formatGenesis } from '@nacre/ledger';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { InstalledSdk } from './support/installed-sdk.ts';
 import { SdkNetwork } from './support/sdk-network.ts';
@@ -153,4 +154,23 @@ describe('installed into an empty folder', () => {
       expect(wrong).toMatch(/wrong\.ts\(4,\d+\): error TS2551/);
     },
   );
+
+  test('a bundler for browsers takes the one file that they can run, and is refused what only Node.js has', async () => {
+    const bundle = async (contents: string): Promise<string[]> => {
+      const stdin = { contents, resolveDir: sdk.directory };
+      const { metafile } = await build({
+        stdin,
+        bundle: true,
+        write: false,
+        format: 'esm',
+        platform: 'browser',
+        metafile: true,
+        logLevel: 'silent',
+      });
+      return Object.keys(metafile.inputs).filter((path) => path.includes('node_modules'));
+    };
+    const taken = await bundle("import { connect } from '@nacre/client'; connect('http://127.0.0.1:8640');");
+    expect(taken).toEqual([expect.stringMatching(/@nacre\/client\/dist\/browser\/nacre-client\.js$/)]);
+    await expect(bundle("import '@nacre/client/outbox-file';")).rejects.toThrow('@nacre/client/outbox-file');
+  });
 });
