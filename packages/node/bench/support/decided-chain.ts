@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import { assert, compareBytes, type Log, type Signer, type Store } from '@nacre/base';
+import { certificateFrom, VOTE_CONTEXT, voteMessage } from '@nacre/consensus';
+import { addressOf, SEED_BYTES } from '@nacre/crypto';
+import { createSigner, createVerifier } from '@nacre/crypto/native';
+import { buildTransaction, createGenesis, type Genesis, Ledger, NONCE_BYTES, type Operation } from '@nacre/ledger';
+
+const SCHEME = 'ml-dsa-44';
+const VALIDATORS = 4;
+const WEIGHT = 1000;
+/** Between blocks, in ms of their own time. */
+const INTERVAL_MS = 1000;
+const VALID_MS = 60_000;
+const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A chain that four validators decided, each commit really signed, without any of them running. */
+export class DecidedChain {
+  readonly genesis: Genesis;
+  /** In the order of the committee. */
+  readonly #signers: readonly Signer[];
+
+  constructor(nowMs: number) {
+    const signers = Array.from({ length: VALIDATORS }, () => createSigner(SCHEME, randomBytes(SEED_BYTES)));
+    const address = ({ publicKey }: Signer) => addressOf(SCHEME, publicKey);
+    this.#signers = signers.toSorted((a, b) => compareBytes(address(a), address(b)));
+    const validators = signers.map(({ publicKey }, i) => ({ name: `v${i}`, publicKey, weight: WEIGHT }));
+    this.genesis = createGenesis({ network: 'bench', timeMs: nowMs, scheme: SCHEME, validators, parameters: {} });
+  }
+
+  /** Writes `blocks` blocks into an empty store, each with one transaction of one record of 100 bytes. */
+  async write(store: Store, blocks: number): Promise<void> {
+    const { genesis } = this;
+    const ledger = await Ledger.open({ genesis, store, verifier: createVerifier(SCHEME), log: SILENT });
+    const [owner] = this.#signers as [Signer];
+    const account = addressOf(SCHEME, owner.publicKey);
+    const service = { name: 'bench', owners: [account], writers: [account], schemas: [{ name: 'bench', version: 1 }], shard: 0 };
+    await this.#decide(ledger, { kind: 'service.create', ...service, retentionMs: 0 });
+    const append = { kind: 'record.append', service: 'bench', schema: 'bench', schemaVersion: 1, mediaType: 'text/plain' } as const;
+    for (let height = 2; height <= blocks; height++) {
+      await this.#decide(ledger, { ...append, records: [{ key: '', payload: new Uint8Array(100).fill(height) }] });
+    }
+  }
+
+  async #decide(ledger: Ledger, operation: Operation): Promise<void> {
+    const { genesis } = this;
+    const [signer] = this.#signers as [Signer];
+    const account = addressOf(SCHEME, signer.publicKey);
+    const timeMs = ledger.tip.timeMs + INTERVAL_MS;
+    const signed = { genesis, account, operations: [operation], validUntilMs: timeMs + VALID_MS, nonce: randomBytes(NONCE_BYTES), signer };
+    const transaction = await buildTransaction(signed);
+    const parentCertificate = ledger.tip.certificate;
+    const candidate = ledger.propose({ proposer: account, timeMs, candidates: [transaction], parentCertificate, lateCommits: [] });
+    assert(candidate.transactions.length === 1, 'the block holds the transaction');
+    await ledger.saveCandidate(candidate);
+    const content = { height: ledger.tip.height + 1, round: 0, kind: 'commit', blockHash: candidate.blockHash } as const;
+    const message = voteMessage(genesis.context, content);
+    const commits = this.#signers.map(async (each, validator) => ({
+      ...content,
+      validator,
+      signature: await each.sign(message, VOTE_CONTEXT),
+    }));
+    await ledger.apply(candidate, certificateFrom(await Promise.all(commits)));
+  }
+}
