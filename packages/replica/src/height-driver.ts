@@ -48,6 +48,9 @@ export const VERIFYING_PER_PEER_MAX = 256;
 /** Different proposals of one round that are looked at: two already prove the offence. A quorum's block is fetched by its hash. */
 const PROPOSALS_PER_ROUND_MAX = 2;
 
+/** While nothing is pending here, what a peer works on is waited for this long, in ms: it is on its way here, too. */
+const PEERS_WORK_WAIT_MS = 50;
+
 /** What all heights share; the replica owns it. */
 export interface HeightContext {
   readonly chain: ChainContext;
@@ -156,6 +159,15 @@ export class HeightDriver {
     this.#post({ kind: 'work' });
   }
 
+  /**
+   * A peer has something to decide. To begin before it is here as well would end in an empty block, after which everyone would wait for
+   * `emptyIntervalMs`.
+   */
+  peerWorks(): void {
+    if (this.#context.mempool.count > 0) this.work();
+    else this.#after(PEERS_WORK_WAIT_MS, () => this.work());
+  }
+
   roundState(): RoundState {
     return this.#core.roundState();
   }
@@ -213,7 +225,6 @@ export class HeightDriver {
 
   /** Sends a peer at this height what it lacks. */
   onRoundState(view: PeerView, state: RoundState): void {
-    if (state.working) this.work();
     const votes = this.#core.votesMissingAt(state);
     if (votes.length > 0) this.#context.transport.send(view.peer.id, encodeMessage({ kind: 'votes', votes }));
     const relayed = this.#core.proposalMissingAt(state);

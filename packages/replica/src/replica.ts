@@ -352,7 +352,7 @@ export class Replica {
     if (driver === null) return;
     this.#spawn(this.#checkClaims());
     const nowMs = this.#dependencies.clock.nowMs();
-    if (state.working && state.height === driver.height) driver.work();
+    if (state.working && state.height === driver.height) driver.peerWorks();
     if (nowMs - view.repairedAtMs < this.#configuration.repairIntervalMs / 2) return;
     view.repairedAtMs = nowMs;
     if (state.height === driver.height) return driver.onRoundState(view, state);

@@ -392,6 +392,28 @@ describe('our own block', () => {
     expect(replica.status().height - height).toBeLessThanOrEqual(5);
   });
 
+  // @mutation packages/replica/src/height-driver.ts
+  // - else this.#after(PEERS_WORK_WAIT_MS, () => this.work());
+  // + else this.work();
+  // @mutation packages/replica/src/replica.ts
+  // - if (state.working && state.height === driver.height) driver.peerWorks();
+  // +
+  test('for which a peer asks waits a moment for what the peer has, which would wait long behind an empty one', async () => {
+    const working = { height: 1, round: 0, step: 'propose' as const, working: true, hasProposal: false, votes: [] };
+    const blockOf = (): unknown => stage.proposalsOf(actor).map(({ block }) => Block.decode(block));
+    for (const comes of [true, false]) {
+      stage = await Stage.create();
+      ({ actor, puppets } = await stage.replicaAmongPuppets(stage.chain.proposer(1)));
+      const transaction = await stage.chain.anyTransaction();
+      puppets[0]?.say({ kind: 'round-state', state: working });
+      await stage.clock.run(30);
+      expect(stage.proposalsOf(actor)).toEqual([]);
+      if (comes) puppets[0]?.say({ kind: 'transactions', bodies: [transaction.bytes] });
+      await stage.clock.run(30);
+      expect(blockOf()).toMatchObject([{ value: { bodyHashes: comes ? [transaction.bodyHash] : [] } }]);
+    }
+  });
+
   // @mutation packages/replica/src/late-votes.ts
   // - if (valid) commits.add(vote);
   // + if (valid || vote) commits.add(vote);
