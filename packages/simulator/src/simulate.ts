@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { runCampaign } from './campaign.ts';
 import { checkSeed, type SeedOutcome } from './check-seed.ts';
 import { parseCommandLine, type SimulateOptions, USAGE } from './command-line.ts';
@@ -46,6 +46,10 @@ function freshSeed(nowMs: number): number {
 }
 
 async function replay(path: string): Promise<number> {
+  if (!existsSync(path)) {
+    console.error(`there is no file ${path}; a failure's scenario is written to where --output says`);
+    return 2;
+  }
   const { violations, heights } = await runScenario(JSON.parse(readFileSync(path, 'utf8')) as Scenario, printing);
   for (const { code, atMs, detail } of violations) console.log(`${code} at ${atMs.toFixed(1)} ms: ${detail}`);
   console.log(`${heights} heights, ${violations.length > 0 ? '0 passed, 1 failed' : '1 passed, 0 failed'}`);

@@ -1,7 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { describeFailure } from '../src/describe-failure.ts';
+import { drawScenario } from '../src/scenarios/draw-scenario.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
@@ -39,4 +43,30 @@ test('a failed seed says what is wrong and how to see it again', () => {
   expect(describeFailure({ seed: 7, scenario: 'loss', violations }, { validators: null, variant: null })[1]).not.toMatch(
     /--nodes|--variant/,
   );
+});
+
+test('a scenario from a file is run with all that happens printed; a file or a variant that is not there is named', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'nacre-replay-'));
+  try {
+    const path = join(directory, 'scenario.json');
+    const scenario = { ...drawScenario({ seed: 1, name: 'crashes', validators: 4 }), faultsMs: 500, crashes: [], partitions: [] };
+    writeFileSync(path, JSON.stringify(scenario));
+    const { status, lines } = simulate('--replay', path);
+    expect(status).toBe(0);
+    expect(lines.at(-1)).toMatch(/^\d+ heights, 1 passed, 0 failed$/);
+    expect(lines.some((line) => / node 0 starts process /.test(line))).toBe(true);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+  expect(simulate('--replay', 'nowhere.json')).toMatchObject({ status: 2, errors: expect.stringContaining('nowhere.json') });
+  expect(simulate('--variant', 'none')).toMatchObject({ status: 2, errors: expect.stringContaining('there is no variant none') });
+});
+
+test('a fork is reported as what it has to be', () => {
+  const { status, lines } = simulate('--scenario', 'fork', '--seed', '3');
+  expect(lines).toEqual([
+    expect.stringMatching(/^seed 3: forked after \d+ heights; validators .* are proven guilty$/),
+    '1 passed, 0 failed',
+  ]);
+  expect(status).toBe(0);
 });

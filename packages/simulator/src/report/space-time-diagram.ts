@@ -6,7 +6,9 @@ import type { Violation } from '../violation.ts';
 /** Messages drawn: those before the violation. More would be a black square. */
 const MESSAGES_MAX = 160;
 const LEFT = 110;
-const TOP = 70;
+const TOP = 84;
+/** Width of a character of the title, about. */
+const TITLE_CHARACTER = 7;
 const LANE = 230;
 /** Vertical space for each message, so that a busy moment gets more room than a quiet one. */
 const ROW = 11;
@@ -40,7 +42,7 @@ export function spaceTimeDiagram(entries: readonly TraceEntry[], { nodes, violat
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${bottom + 20}" font-family="sans-serif" font-size="10">`,
     '<rect width="100%" height="100%" fill="white"/>',
-    `<text x="10" y="18" font-size="13">${xmlText(`${violation.code} at ${violation.atMs.toFixed(1)} ms: ${violation.detail}`.slice(0, 200))}</text>`,
+    ...title(`${violation.code} at ${violation.atMs.toFixed(1)} ms: ${violation.detail}`, width),
     legend(),
     ...Array.from({ length: nodes }, (_, node) => lifeline(node, bottom, drawing)),
     ...scale(moments, drawing),
@@ -50,6 +52,15 @@ export function spaceTimeDiagram(entries: readonly TraceEntry[], { nodes, violat
     `<text x="${LEFT}" y="${drawing.y(violation.atMs) + 14}" fill="#d00000">${violation.code}</text>`,
     '</svg>\n',
   ].join('\n');
+}
+
+/** As much of the text as fits into two lines above the legend. */
+function title(text: string, width: number): string[] {
+  const columns = Math.floor(width / TITLE_CHARACTER);
+  return [0, 1].map((line) => {
+    const part = text.slice(line * columns, (line + 1) * columns);
+    return `<text x="10" y="${14 + 14 * line}" font-size="12">${xmlText(part)}</text>`;
+  });
 }
 
 /** Votes and proposals, and what happens to nodes; not what only keeps them in touch. */
@@ -76,7 +87,7 @@ function stretched(moments: readonly number[]): (timeMs: number) => number {
 
 function legend(): string {
   const items = (Object.keys(COLOURS) as Colour[]).map(
-    (name, i) => `<text x="${10 + 80 * i}" y="36" fill="${COLOURS[name]}">— ${name === 'other' ? 'other' : name}</text>`,
+    (name, i) => `<text x="${10 + 80 * i}" y="46" fill="${COLOURS[name]}">— ${name === 'other' ? 'other' : name}</text>`,
   );
   return items.join('');
 }
