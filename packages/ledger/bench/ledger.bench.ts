@@ -19,6 +19,8 @@ const RECORD_BYTES = 250;
 const KEYS = 1_000_000;
 /** Above what warming up and measuring one row takes. */
 const BLOCKS = 300;
+/** After so many blocks most pages of the state are in memory, as on a node that has run for a while. */
+const SETTLING_BLOCKS = 200;
 /** Parts in which the tree is filled, each a range of keys so that it touches pages of its own. */
 const FILL_PARTS = 16;
 
@@ -119,12 +121,18 @@ async function measureBlocks(bench: Bench, name: string, keyed: boolean): Promis
     await bench.measure(`check a block of ${name}`, { unit: 'block', iterations: 1 }, () =>
       chain.ledger.check(proposed.block, proposed.transactions),
     );
-    await bench.measure(`execute, root and store ${name}`, { unit: 'block', iterations: 1 }, async () => {
+    const decide = async (): Promise<void> => {
       const candidate = chain.propose(nextBlock());
       assert(candidate.transactions.length === TRANSACTIONS, 'the block holds all transactions');
       await chain.ledger.saveCandidate(candidate);
       await chain.ledger.apply(candidate, await chain.certificate(candidate));
-    });
+    };
+    const row = `execute, root and store ${name}`;
+    if (keyed) {
+      await bench.measure(`${row}, just started`, { unit: 'block', iterations: 1 }, decide);
+      for (let i = 0; i < SETTLING_BLOCKS; i++) await decide();
+    }
+    await bench.measure(row, { unit: 'block', iterations: 1 }, decide);
     bench.note('with the sync that precedes a vote, the write of the decided block, and made-up transactions and commits');
   });
 }
