@@ -7,10 +7,12 @@ import { expect, test } from 'vitest';
 import { describeFailure } from '../src/describe-failure.ts';
 import { drawScenario } from '../src/scenarios/draw-scenario.ts';
 
+/** A trace is a line for each frame. */
+const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 function simulate(...args: string[]): { status: number | null; lines: string[]; errors: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', maxBuffer: OUTPUT_BYTES_MAX });
   return { status, lines: stdout.trimEnd().split('\n'), errors: stderr };
 }
 
