@@ -43,7 +43,7 @@ for (const { target, budgetMs } of planned) {
   console.log(`${target.name.padEnd(28)} ${columns.join(' ')} ${String(coverage.characters).padStart(7)} ${String(corpus).padStart(7)}`);
   if (finding === null) continue;
   failed++;
-  console.log(`FAIL ${target.name} with ${finding.input}\n${finding.error instanceof Error ? finding.error.stack : finding.error}`);
+  console.log(`FAIL ${target.name} with ${finding.input}\n${finding.error instanceof Error ? finding.error.stack : String(finding.error)}`);
 }
 coverage[Symbol.dispose]();
 console.log(`${planned.length - failed} passed, ${failed} failed`);

@@ -7,7 +7,7 @@ const OUTPUT_CHARACTERS_MAX = 1_000_000;
 
 const PROGRAM = join(dirname(createRequire(import.meta.url).resolve('@informalsystems/quint/package.json')), 'dist', 'src', 'cli.js');
 
-export const MODEL_DIRECTORY = join(import.meta.dirname, '..', '..', 'model');
+const MODEL_DIRECTORY = join(import.meta.dirname, '..', '..', 'model');
 
 export interface QuintResult {
   /** 0: no violation. */

@@ -14,7 +14,7 @@ import { sha256 } from '@nacre/crypto';
 import type { Kind, ModelEvent, ModelProposal, ModelTimer, ModelValidator, ModelVote } from './trace.ts';
 
 /** A height at which the committees of the model have its proposers. */
-export const HEIGHT = 20;
+const HEIGHT = 20;
 
 /** When every proposal arrives, ms. Blocks that are not acceptable claim to be a day older. */
 const ARRIVAL_MS = 100_000_000;
@@ -98,9 +98,11 @@ export class ReplayedValidator {
       timers: [...this.#timers].sort(),
       signedVotes: messages.flatMap((message) => (message.kind === 'vote' ? [voteName(message.content)] : [])).sort(),
       signedProposals: messages
-        .flatMap(({ kind, content }) =>
-          kind === 'proposal' ? [proposalName({ ...content, block: nameOf(content.blockHash) } as ModelProposal)] : [],
-        )
+        .flatMap((message) => {
+          if (message.kind === 'vote') return [];
+          const { round, validRound, blockHash } = message.content;
+          return [proposalName({ round, validRound, block: nameOf(blockHash) })];
+        })
         .sort(),
       accused: [...this.#accused].sort(),
     };
@@ -134,17 +136,17 @@ export class ReplayedValidator {
     while (this.#core.hasReady()) {
       const ready: Ready = this.#core.takeReady();
       if (ready.lock !== null) this.#journal.lock = ready.lock;
-      for (const { kind, content } of ready.sign) this.#journal.messages.push({ kind, content } as OwnMessage);
+      for (const request of ready.sign) this.#journal.messages.push(request);
       for (const { timeout } of ready.schedule) this.#timers.add(timerName(timeout));
-      for (const { kind, validator, first } of ready.equivocations) {
-        this.#accused.add(`${validator} ${kind === 'vote' ? (first as Vote).kind : 'proposal'} ${first.round}`);
+      for (const { validator, first } of ready.equivocations) {
+        this.#accused.add(`${validator} ${'kind' in first ? first.kind : 'proposal'} ${first.round}`);
       }
       if (ready.decide !== null) this.#decision = nameOf(ready.decide.certificate.blockHash);
       if (ready.fault !== null) this.#halted = true;
     }
   }
 
-  #coreEvent(event: ModelEvent): CoreEvent {
+  #coreEvent(event: Exclude<ModelEvent, { readonly tag: 'Restart' }>): CoreEvent {
     switch (event.tag) {
       case 'HearVote':
         return { kind: 'vote', vote: this.#vote(event.value) };
@@ -161,7 +163,7 @@ export class ReplayedValidator {
       }
       case 'Expire':
         return { kind: 'timeout', timeout: { ...event.value, height: HEIGHT } };
-      default:
+      case 'Work':
         return { kind: 'work' };
     }
   }

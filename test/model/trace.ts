@@ -24,7 +24,8 @@ export interface ModelTimer {
 }
 
 export type ModelEvent =
-  | { readonly tag: 'Work' | 'Restart' }
+  | { readonly tag: 'Work' }
+  | { readonly tag: 'Restart' }
   | { readonly tag: 'HearVote'; readonly value: ModelVote }
   | { readonly tag: 'HearProposal'; readonly value: { readonly proposal: ModelProposal; readonly acceptable: boolean } }
   | { readonly tag: 'HearBlock'; readonly value: string }
