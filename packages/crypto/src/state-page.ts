@@ -29,7 +29,7 @@ export const BRANCH_LEVELS = 4;
 const BUCKET_PREFIX = 0x00;
 const BRANCH_PREFIX = 0x01;
 /** Where the leaves begin in the bytes of a bucket. */
-export const LEAVES_OFFSET = 1;
+const LEAVES_OFFSET = 1;
 const CHILD_BITS_OFFSET = 1;
 const CHILD_HASHES_OFFSET = CHILD_BITS_OFFSET + CHILDREN / 8;
 /** Largest encoded page: a full bucket. */

@@ -84,7 +84,9 @@ const suite: BenchmarkSuite = {
         },
       );
       const median = rates.toSorted((a, b) => a - b)[rates.length >> 1] as number;
-      bench.note(`${Math.round(median)} blocks/s from its first block on, each of one record, from one peer, checked back from the certificate of every range`);
+      bench.note(
+        `${Math.round(median)} blocks/s from its first block on, each of one record, from one peer, checked back from the certificate of every range`,
+      );
     } finally {
       server.kill('SIGTERM');
       await once(server, 'exit');
