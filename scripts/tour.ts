@@ -25,7 +25,7 @@ interface Program {
 function tourOf(readme: string): (Step | Program)[] {
   const start = readme.indexOf(SECTION);
   const section = readme.slice(start, readme.indexOf('\n## ', start + 1));
-  return [...section.matchAll(/^```(console|js)\n(.*?)^```/gms)].flatMap(([, language, text = '']) =>
+  return [...section.matchAll(/^```(console|js)\n(.*?)^```/gms)].flatMap(([, language, text = '']): (Step | Program)[] =>
     language === 'js' ? [{ path: /^\/\/ (\S+)\n/.exec(text)?.[1] ?? '', text }] : stepsOf(text),
   );
 }
