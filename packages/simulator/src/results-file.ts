@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, truncateSync } from 'node:fs';
 import type { ScenarioName } from './scenarios/scenarios.ts';
 import type { Totals, TotalsByScenario } from './totals.ts';
 
@@ -23,11 +23,18 @@ export class ResultsFile {
   readonly #path: string;
   readonly #lines: ResultLine[] = [];
 
-  /** @throws {SyntaxError} if the file holds something else, or a line that a killed process left unfinished */
+  /**
+   * Reads what is there; a line that a killed process left unfinished is cut off.
+   *
+   * @throws {SyntaxError} if the file holds something else
+   */
   constructor(path: string) {
     this.#path = path;
     if (!existsSync(path)) return;
-    for (const line of readFileSync(path, 'utf8').split('\n')) if (line !== '') this.#lines.push(JSON.parse(line) as ResultLine);
+    const text = readFileSync(path, 'utf8');
+    const finished = text.slice(0, text.lastIndexOf('\n') + 1);
+    if (finished.length < text.length) truncateSync(path, Buffer.byteLength(finished));
+    for (const line of finished.split('\n')) if (line !== '') this.#lines.push(JSON.parse(line) as ResultLine);
   }
 
   /** What the file holds of this kind. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -51,6 +51,9 @@ test('a results file holds chunks, by what they are of, and is read back', () =>
     expect(readFileSync(path, 'utf8').trimEnd().split('\n')).toHaveLength(2);
     const file = new ResultsFile(path);
     expect([file.has(kind, 1, 100), file.has(kind, 1, 50), file.has({ ...kind, scenario: 'loss' }, 1, 100)]).toEqual([true, false, false]);
+    appendFileSync(path, '{"first":101,"se');
+    expect(new ResultsFile(path).has(kind, 1, 100)).toBe(true);
+    expect(readFileSync(path, 'utf8').trimEnd().split('\n')).toHaveLength(2);
     const summary = new Summary();
     summary.addFormer(file.former(kind));
     expect([summary.seeds, summary.heights]).toEqual([3, 30]);
