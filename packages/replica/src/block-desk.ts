@@ -56,9 +56,9 @@ export class BlockDesk {
       .finally(() => this.#checking.delete(key));
   }
 
-  /** Takes in a block that we made ourselves. @returns once it is durable */
-  keep(candidate: Candidate): Promise<void> {
-    return this.#hold(candidate).durable;
+  /** Takes in a block that we made ourselves, and begins to store it. */
+  keep(candidate: Candidate): void {
+    this.#hold(candidate);
   }
 
   /** The compact block, checked or being decided on, to be shown to a peer. */

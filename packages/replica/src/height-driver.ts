@@ -321,7 +321,7 @@ export class HeightDriver {
     if (message.content.blockHash !== null) await this.#blocks.durable(message.content.blockHash);
   }
 
-  /** Makes and stores a block of what is pending, strictly later than its parent. */
+  /** Makes a block of what is pending, strictly later than its parent. */
   #build(round: number): void {
     const { clock, ledger, mempool, commits, identity } = this.#context;
     const waitMs = ledger.tip.timeMs + 1 - clock.nowMs();
@@ -337,10 +337,9 @@ export class HeightDriver {
       parentCertificate,
       lateCommits: commits.lateCommits(this.height, ledger.creditedCommits()),
     });
-    void this.#blocks.keep(candidate).then(
-      () => this.#post({ kind: 'built', round, blockHash: candidate.blockHash }),
-      (error: unknown) => this.fail(error),
-    );
+    // Its sync runs beside the signing and the journal's; the proposal leaves when both are done.
+    this.#blocks.keep(candidate);
+    this.#post({ kind: 'built', round, blockHash: candidate.blockHash });
   }
 
   /** Takes up what was signed before a restart: it is sent again, and never signed anew. */
