@@ -122,6 +122,6 @@ test('every event and every rule of the model was replayed', async () => {
   const passedOn = [...model.matchAll(/awaitMore\("\w+", "(\d+)"\)/g)];
   const rules = new Set([...noted, ...passedOn].map(([, rule]) => rule));
   expect(rules.size).toBeGreaterThan(20);
-  expect(replayed.flatMap(({ events }) => [...events])).toEqual(expect.arrayContaining(EVENTS));
-  expect(replayed.flatMap(({ acted }) => [...acted])).toEqual(expect.arrayContaining([...rules]));
+  const seen = new Set(replayed.flatMap(({ events, acted }) => [...events, ...acted]));
+  expect([...EVENTS, ...rules].filter((name) => !seen.has(name ?? ''))).toEqual([]);
 });
