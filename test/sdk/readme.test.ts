@@ -50,8 +50,8 @@ const PRINTED: readonly [name: string, node: 'machine' | 'repository', output: o
   ['verify.mjs', 'machine', printed(/\d+ \{"close":1407\}/)],
   ['verify.mjs', 'repository', printed(/\d+ \{"close":1407\}/)],
   [
-    'read.mjs',
-    'machine',
+    'read.mts',
+    'repository',
     printed(/sdk NORMAL at height \d+/, '7 daily { close: 1407 }', '6 daily { close: 1406 }', '5 daily { close: 1405 }'),
   ],
   [
@@ -75,7 +75,7 @@ describe('in the README of the SDK', () => {
   });
 
   test('the types of the examples are right', async () => {
-    expect(await sdk.typecheck(['levels.mts'], 'nodenext', ['node'])).toBe('');
+    expect(await sdk.typecheck(['levels.mts', 'read.mts'], 'nodenext', ['node'])).toBe('');
   });
 
   test('every program is run by a test', () => {
