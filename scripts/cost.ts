@@ -5,6 +5,8 @@
  * Usage: npm run cost [-- --sizes 4,7,16,31,64,100] [--transactions N] [--uplink MBIT]
  */
 import { parseArgs } from 'node:util';
+import { SIGNATURE_BYTES_MAX } from '@nacre/base';
+import { VOTE_BYTES_MAX } from '@nacre/consensus';
 import { distanceMs, REGIONS, type Region } from '@nacre/simulator';
 import { describeMachine } from './bench/machine.ts';
 import { CommitteeRun, type HeightFigures } from './cost/committee-run.ts';
@@ -12,6 +14,19 @@ import { measureUnitCosts } from './cost/unit-costs.ts';
 
 /** Bytes per ms in one Mbit/s. */
 const BYTES_PER_MS_AND_MBIT = 125;
+
+/** ML-DSA-44. FIPS 204, Table 2. */
+const SIGNATURE_BYTES = 2420;
+/** One vote in its frame on the wire: length, version and kind, the offsets of a list of one, and the vote. */
+const VOTE_FRAME_BYTES = 4 + 2 + 8 + VOTE_BYTES_MAX - SIGNATURE_BYTES_MAX + SIGNATURE_BYTES;
+/** A header, and the fixed fields of a block and a proposal around it. */
+const HEADER_BYTES = 600;
+
+/** What the committee sends for a height by the formula; its signatures are those of the parent's commits, in time or late. */
+function formulaBytes(validators: number): number {
+  const proposalBytes = HEADER_BYTES + SIGNATURE_BYTES + 32 * transactionsPerBlock + validators * (SIGNATURE_BYTES + 4);
+  return 2 * validators * (validators - 1) * VOTE_FRAME_BYTES + (validators - 1) * proposalBytes;
+}
 
 /** Narrowest column, in characters. */
 const COLUMN_MIN = 7;
@@ -48,6 +63,7 @@ const columns = [
   'messages',
   '2n²−n−1',
   'MB',
+  'formula',
   'proposal KB',
   'verify/validator',
   '2n−1',
@@ -83,6 +99,7 @@ for (const validators of sizes) {
     figures.messages,
     2 * validators ** 2 - validators - 1,
     (figures.bytes / 1e6).toFixed(2),
+    (formulaBytes(validators) / 1e6).toFixed(2),
     (figures.proposalBytes / 1000).toFixed(1),
     (figures.verifications / validators).toFixed(1),
     2 * validators - 1,
