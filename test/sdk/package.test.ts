@@ -53,7 +53,9 @@ else for await (const { kind } of subscription) { console.log(kind === 'event' ?
 const CONSUMER = `
 import { connect, type DataSchema, type Genesis, type Operation, Outbox, type Proven, readGenesis, ServiceToConsensusConnector } from '@nacre/client';
 import { FileOutboxStore } from '@nacre/client/outbox-file';
+import { type KeyFile, readKeyFile } from '@nacre/client/key-file';
 
+export const key: Promise<KeyFile> = readKeyFile('key.pem');
 interface Level { readonly price: number }
 const LEVEL: DataSchema<Level> = { name: 'level', version: 1, parse: (payload) => payload as Level };
 const genesis: Genesis = readGenesis('');
