@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { assert, bytesEqual, concatBytes, fromUtf8, NacreError, type Result, utf8 } from '@nacre/base';
 import type { Codec } from '@nacre/consensus';
 import type { FuzzTarget } from './fuzzer.ts';
+import { rpcBodies } from './rpc-bodies.ts';
 import { makeSeeds, type Seeds, textBytes } from './seeds.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -296,6 +297,7 @@ export async function decoderTargets(): Promise<FuzzTarget[]> {
       });
     }
   }
+  targets.push(await rpcBodies(load, seeds.genesis));
   return targets;
 }
 
