@@ -11,7 +11,7 @@
  * child 0 in the lowest bit of the first), then the hashes (32 bytes each) of those children in order.
  */
 import { fail, HASH_BYTES, type Hash, ok, type Refusal, type Result, ZERO_HASH } from '@nacre/base';
-import { sha256, sha256Into } from '#sha256';
+import { sha256Into } from '#sha256';
 import { nodeHash } from './log-tree.ts';
 import { Slab } from './slab.ts';
 
@@ -40,9 +40,8 @@ export type PageId = string;
 
 export interface Bucket {
   readonly kind: 'bucket';
-  /** As encoded and as hashed. */
-  readonly bytes: Uint8Array;
-  readonly hash: Hash;
+  /** Its hash (32 bytes), then its bytes as encoded and as hashed. */
+  readonly data: Uint8Array;
 }
 
 export interface Branch {
@@ -51,11 +50,13 @@ export interface Branch {
    * The hashes of its 31 nodes, numbered as in a heap: the root is 1, the children of i are 2i and 2i + 1, child c of the branch is
    * 16 + c. The hash of node i stands at 32 i, so two that are hashed together stand side by side; node 0 does not exist.
    */
-  readonly nodes: Uint8Array;
-  readonly hash: Hash;
+  readonly data: Uint8Array;
 }
 
-/** Never changed: an update makes a new one. Its hash was computed from its content. */
+/**
+ * Never changed: an update makes a new one. Its hash was computed from its content. One array each, because thousands are made and
+ * forgotten per second, and the garbage collector pays by the object.
+ */
 export type Page = Bucket | Branch;
 
 const ROOT_NODE = 1;
@@ -86,32 +87,38 @@ const pageSlab = new Slab(16 * 1024);
 
 /** @param leaves one behind the other, ascending, at least one and at most `BUCKET_LEAVES_MAX` */
 export function bucketOf(leaves: Uint8Array): Bucket {
-  const bytes = pageSlab.take(LEAVES_OFFSET + leaves.length);
-  bytes[0] = BUCKET_PREFIX;
-  bytes.set(leaves, LEAVES_OFFSET);
-  return { kind: 'bucket', bytes, hash: sha256(bytes) };
+  const data = pageSlab.take(HASH_BYTES + LEAVES_OFFSET + leaves.length);
+  data[HASH_BYTES] = BUCKET_PREFIX;
+  data.set(leaves, HASH_BYTES + LEAVES_OFFSET);
+  sha256Into(data.subarray(HASH_BYTES), data, 0);
+  return { kind: 'bucket', data };
+}
+
+/** The hash of a page, as a view. */
+export function pageHash(page: Page): Hash {
+  return page.kind === 'bucket' ? page.data.subarray(0, HASH_BYTES) : hashAt(page.data, ROOT_NODE);
 }
 
 /** The leaves of a bucket, as a view. */
-export function leavesOf({ bytes }: Bucket): Uint8Array {
-  return bytes.subarray(LEAVES_OFFSET);
+export function leavesOf({ data }: Bucket): Uint8Array {
+  return data.subarray(HASH_BYTES + LEAVES_OFFSET);
 }
 
-export function leafCount({ bytes }: Bucket): number {
-  return (bytes.length - LEAVES_OFFSET) / LEAF_BYTES;
+export function leafCount({ data }: Bucket): number {
+  return (data.length - HASH_BYTES - LEAVES_OFFSET) / LEAF_BYTES;
 }
 
 /** A branch without children to begin with; not a page yet. */
-export const NO_CHILDREN: Uint8Array = new Uint8Array(NODES_BYTES);
+export const NO_CHILDREN: Branch = { kind: 'branch', data: new Uint8Array(NODES_BYTES) };
 
 /** @returns the hash of a child, as a view; zeros if it has no keys */
-export function childHash(nodes: Uint8Array, child: number): Hash {
-  return hashAt(nodes, CHILDREN + child);
+export function childHash({ data }: Branch, child: number): Hash {
+  return hashAt(data, CHILDREN + child);
 }
 
 /** @returns the hash of the node beside the path to `child`, `level` levels above the children, as a view */
-export function siblingHash({ nodes }: Branch, child: number, level: number): Hash {
-  return hashAt(nodes, ((CHILDREN + child) >> level) ^ 1);
+export function siblingHash({ data }: Branch, child: number, level: number): Hash {
+  return hashAt(data, ((CHILDREN + child) >> level) ^ 1);
 }
 
 function hashAt(nodes: Uint8Array, node: number): Hash {
@@ -119,9 +126,9 @@ function hashAt(nodes: Uint8Array, node: number): Hash {
 }
 
 /** A branch with other children in the places that `replaced` gives; hashes each node above them once. */
-export function branchOf(nodesBefore: Uint8Array, replaced: readonly (Hash | undefined)[]): Branch {
+export function branchOf(before: Branch, replaced: readonly (Hash | undefined)[]): Branch {
   const nodes = pageSlab.take(NODES_BYTES);
-  nodes.set(nodesBefore);
+  nodes.set(before.data);
   let touched = 0;
   for (let child = 0; child < CHILDREN; child++) {
     const hash = replaced[child];
@@ -139,7 +146,7 @@ export function branchOf(nodesBefore: Uint8Array, replaced: readonly (Hash | und
     }
     touched = above;
   }
-  return { kind: 'branch', nodes, hash: hashAt(nodes, ROOT_NODE) };
+  return { kind: 'branch', data: nodes };
 }
 
 /** Reused, because allocating 65 bytes costs as much as hashing them. */
@@ -172,12 +179,12 @@ export function isEmptyHash(hash: Hash): boolean {
 }
 
 export function encodePage(page: Page): Uint8Array {
-  if (page.kind === 'bucket') return page.bytes;
+  if (page.kind === 'bucket') return page.data.subarray(HASH_BYTES);
   const bytes = pageSlab.take(CHILD_HASHES_OFFSET + CHILDREN * HASH_BYTES);
   bytes[0] = BRANCH_PREFIX;
   let end = CHILD_HASHES_OFFSET;
   for (let child = 0; child < CHILDREN; child++) {
-    const hash = childHash(page.nodes, child);
+    const hash = childHash(page, child);
     if (isEmptyHash(hash)) continue;
     const at = CHILD_BITS_OFFSET + (child >> 3);
     bytes[at] = (bytes[at] as number) | (1 << (child & 7));
@@ -191,16 +198,14 @@ export function encodePage(page: Page): Uint8Array {
  * Reads a page that was stored under `id` and hashes it. That it is the right one shows when its hash is compared with the one in the
  * page above, which every use of the page does: so nothing is asked of its content here but that it can be read.
  *
- * @returns the page, which keeps `bytes` if it is a bucket; or `PAGE_DAMAGED` with the reason
+ * @returns the page, which keeps nothing of `bytes`; or `PAGE_DAMAGED` with the reason
  */
 export function decodePage(id: PageId, bytes: Uint8Array): Result<Page, Refusal<'PAGE_DAMAGED'>> {
   const refuse = (reason: string) => fail({ code: 'PAGE_DAMAGED' as const, id, reason });
   if (bytes[0] === BUCKET_PREFIX) {
     const leaves = (bytes.length - LEAVES_OFFSET) / LEAF_BYTES;
     if (!Number.isInteger(leaves) || leaves < 1 || leaves > BUCKET_LEAVES_MAX) return refuse('its length is not that of a bucket');
-    // A plain array over the same memory: what a store returns may be a Buffer, and the arrays of this package never are.
-    const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-    return ok({ kind: 'bucket', bytes: plain, hash: sha256(plain) });
+    return ok(bucketOf(bytes.subarray(LEAVES_OFFSET)));
   }
   if (bytes[0] !== BRANCH_PREFIX) return refuse('it is neither a bucket nor a branch');
   const children: (Hash | undefined)[] = [];

@@ -12,6 +12,7 @@ import {
   leavesOf,
   nibbleAt,
   type PageId,
+  pageHash,
   STATE_KEY_BYTES,
   siblingHash,
 } from './state-page.ts';
@@ -59,7 +60,7 @@ export function proveKey(reader: PageReader, root: Hash, key: Uint8Array): { rea
     }
     const child = nibbleAt(key, 0, id.length);
     for (let level = BRANCH_LEVELS - 1; level >= 0; level--) siblings.push(siblingHash(page, child, level).slice());
-    hash = childHash(page.nodes, child);
+    hash = childHash(page, child);
     id = childId(id, child);
   }
   return { valueHash: null, proof: { siblings, others: [] } };
@@ -111,7 +112,7 @@ function bucketHash({ key, valueHash }: Pick<StateClaim, 'key' | 'valueHash'>, o
     const above = others.findIndex((leaf) => compareBytes(leaf.key, key) > 0);
     leaves.splice(above === -1 ? leaves.length : above, 0, { key, valueHash });
   }
-  return bucketOf(concatBytes(...leaves.flatMap((leaf) => [leaf.key, leaf.valueHash]))).hash;
+  return pageHash(bucketOf(concatBytes(...leaves.flatMap((leaf) => [leaf.key, leaf.valueHash]))));
 }
 
 function bitAt(key: Uint8Array, index: number): number {

@@ -21,6 +21,7 @@ import {
   nibbleAt,
   type Page,
   type PageId,
+  pageHash,
   STATE_KEY_BYTES,
 } from './state-page.ts';
 
@@ -81,7 +82,7 @@ export function updateTree(reader: PageReader, root: Hash, updates: readonly Sta
 export function openPage(reader: PageReader, id: PageId, hash: Hash): Page {
   const page = reader.get(id);
   if (page === undefined) throw pageError('PAGE_MISSING', id, 'is missing');
-  if (!bytesEqual(page.hash, hash)) throw pageError('PAGE_DAMAGED', id, 'is not the one that the page above it names');
+  if (!bytesEqual(pageHash(page), hash)) throw pageError('PAGE_DAMAGED', id, 'is not the one that the page above it names');
   return page;
 }
 
@@ -135,22 +136,22 @@ class TreeUpdate {
         if (nibbleAt(key, 0, id.length) !== child) break;
         mayShrink ||= valueHash === null;
       }
-      const old = childHash(before.nodes, child);
+      const old = childHash(before, child);
       const hash = this.subtree(childId(id, child), old, { updates, start: from, end: to });
       if (hash === old) continue;
       replaced[child] = hash;
       isChanged = true;
     }
     if (!isChanged) return null;
-    const after = branchOf(before.nodes, replaced);
+    const after = branchOf(before, replaced);
     const few = mayShrink ? this.#fewLeaves(id, after) : null;
     if (few === null) {
       this.changed.set(id, after);
-      return after.hash;
+      return pageHash(after);
     }
     for (let child = 0; child < CHILDREN; child++) {
       // What this same update put there was never stored, so there is nothing to delete.
-      if (isEmptyHash(childHash(before.nodes, child))) this.changed.delete(childId(id, child));
+      if (isEmptyHash(childHash(before, child))) this.changed.delete(childId(id, child));
       else this.changed.set(childId(id, child), null);
     }
     if (few.length > 0) return this.#place(id, few);
@@ -159,11 +160,11 @@ class TreeUpdate {
   }
 
   /** @returns the leaves below a branch if they are few enough for a bucket, else null */
-  #fewLeaves(id: PageId, { nodes }: Branch): Uint8Array | null {
+  #fewLeaves(id: PageId, branch: Branch): Uint8Array | null {
     const buckets: Uint8Array[] = [];
     let count = 0;
     for (let child = 0; child < CHILDREN; child++) {
-      const hash = childHash(nodes, child);
+      const hash = childHash(branch, child);
       if (isEmptyHash(hash)) continue;
       const page = this.changed.get(childId(id, child)) ?? openPage(this.#reader, childId(id, child), hash);
       if (page.kind === 'branch') return null;
@@ -179,7 +180,7 @@ class TreeUpdate {
     const page =
       leaves.length <= BUCKET_LEAVES_MAX * LEAF_BYTES ? bucketOf(leaves) : branchOf(NO_CHILDREN, this.#placeChildren(id, leaves));
     this.changed.set(id, page);
-    return page.hash;
+    return pageHash(page);
   }
 
   #placeChildren(id: PageId, leaves: Uint8Array): (Hash | undefined)[] {
