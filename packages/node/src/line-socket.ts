@@ -70,7 +70,8 @@ export async function serveLines(path: string, handlers: ReadonlyMap<string, Lin
 /**
  * Asks one question.
  *
- * @returns the result, unchecked. @throws {NodeError} `ADMIN_UNREACHABLE`; `ADMIN_REFUSED` with `fields.reason`, the other side's code
+ * @returns the result, unchecked. @throws {NodeError} `ADMIN_UNREACHABLE`, with `fields.absent` where nobody listens, which a frozen or busy
+ *   process does; `ADMIN_REFUSED` with `fields.reason`, the other side's code
  */
 export async function askLine(
   path: string,
@@ -90,7 +91,7 @@ export async function askLine(
   } catch (cause) {
     throw new NodeError('ADMIN_UNREACHABLE', `nothing answers on ${path}: ${(cause as Error).message}`, {
       cause,
-      fields: { path },
+      fields: { path, absent: ['ENOENT', 'ECONNREFUSED'].includes((cause as NodeJS.ErrnoException).code ?? '') },
       hint: 'The node of this home is not running, or is paused.',
     });
   } finally {

@@ -80,13 +80,13 @@ describe('admin socket', () => {
 
   test('nobody listens: unreachable', async () => {
     const path = join(await temporaryDirectory(), 'admin.sock');
-    await expect(askLine(path, 'peers.list', {}, 1_000)).rejects.toMatchObject({ code: 'ADMIN_UNREACHABLE' });
+    await expect(askLine(path, 'peers.list', {}, 1_000)).rejects.toMatchObject({ code: 'ADMIN_UNREACHABLE', fields: { absent: true } });
   });
 
   test('an answer that takes too long: unreachable', async () => {
     const path = join(await temporaryDirectory(), 'slow.sock');
     const socket = await serveLines(path, new Map([['slow', () => new Promise(() => undefined)]]));
-    await expect(askLine(path, 'slow', {}, 50)).rejects.toMatchObject({ code: 'ADMIN_UNREACHABLE' });
+    await expect(askLine(path, 'slow', {}, 50)).rejects.toMatchObject({ code: 'ADMIN_UNREACHABLE', fields: { absent: false } });
     await socket.close();
   });
 

@@ -22,7 +22,7 @@ const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 /** S&P 500, daily, 3 January 2000 to 17 April 2020; shipped in the npm package vega-datasets (BSD-3-Clause), from Yahoo Finance. */
 const SP500 = new URL('../data/sp500-2000.csv', import.meta.resolve('vega-datasets'));
 const SP500_SERVICE = 'prices/sp500';
-const STATUS_MS_MAX = 2_000;
+const STATUS_MS_MAX = 10_000;
 const POLL_MS = 100;
 
 export interface UpOptions extends TestnetOptions {
@@ -37,12 +37,12 @@ interface Source {
   readonly credit: string;
 }
 
-/** @returns what the supervisor says, or null if the testnet is not running */
+/** @returns what the supervisor says, or null if the testnet is not running. @throws {NodeError} `ADMIN_UNREACHABLE` if it does not answer */
 export async function supervisorStatus(files: TestnetFiles): Promise<SupervisorStatus | null> {
   try {
     return (await askLine(files.socket, 'status', {}, STATUS_MS_MAX)) as SupervisorStatus;
   } catch (error) {
-    if (error instanceof NodeError && error.code === 'ADMIN_UNREACHABLE') return null;
+    if (error instanceof NodeError && error.code === 'ADMIN_UNREACHABLE' && error.fields.absent === true) return null;
     throw error;
   }
 }

@@ -119,6 +119,19 @@ describe('a testnet of four processes', { timeout: SETUP_TIMEOUT_MS }, () => {
     expect(JSON.parse(checked.stdout)).toMatchObject({ problem: null });
   });
 
+  test('a supervisor that does not answer is not taken for absent', async () => {
+    await net.up('--no-feed');
+    const [supervisor] = processesOf(net.directory).filter((pid) => !isNode(pid, net));
+    process.kill(supervisor as number, 'SIGSTOP');
+    try {
+      await expect(net.up('--no-feed')).rejects.toThrow('ADMIN_UNREACHABLE');
+    } finally {
+      process.kill(supervisor as number, 'SIGCONT');
+    }
+    await net.command('down');
+    expect(processesOf(net.directory)).toEqual([]);
+  });
+
   test('a supervisor that is killed leaves no process, not even a frozen one for long', async () => {
     await net.up('--no-feed');
     await net.command('pause', '2');
