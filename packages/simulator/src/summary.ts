@@ -132,10 +132,11 @@ function rowOf(name: string, totals: Totals): string[] {
 }
 
 /** What a scenario is there for. */
-function expectedFaults({ network, crashes, partitions, skew, damage, byzantine }: Recipe): FaultKind[] {
+function expectedFaults({ network, crashes, blackouts, partitions, skew, damage, byzantine }: Recipe): FaultKind[] {
   const expected: FaultKind[] = [];
   if (network !== undefined) expected.push('frameLost', 'frameReordered');
   if (crashes === true) expected.push('crash');
+  if (blackouts === true) expected.push('crashOfAll', 'storeRolledBack');
   if (partitions === true) expected.push('partition', 'framePartitioned');
   if (skew === true) expected.push('clockStepped');
   if (damage === true) expected.push('journalDamaged', 'storeRefused', 'diskLost');

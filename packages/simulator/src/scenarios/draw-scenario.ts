@@ -44,6 +44,12 @@ const BROKEN_CLOCK_MS: readonly [number, number] = [1_000, 20_000];
 /** Share of runs in which an idle chain goes on at once instead of resting: most heights come from these. */
 const RESTLESS_CHANCE = 0.8;
 
+/** A sync takes so long that power is often cut within one. */
+const SLOW_DISKS: DiskSpeed = { syncMs: [1, 4], writeMs: [0.3, 1], readMs: [0.02, 0.2], stallChance: 0, stallMs: [0, 0] };
+/** Time between two blackouts, and how long a node is down in one, in virtual ms. */
+const BLACKOUT_GAP_MS: readonly [number, number] = [250, 500];
+const BLACKOUT_MS: readonly [number, number] = [5, 30];
+
 /** Draws what one seed will go through. */
 export function drawScenario({ seed, name = nameOf(seed), validators }: ScenarioOptions): Scenario {
   const random = SeededRandom.fromSeed(seed).fork('scenario');
@@ -65,8 +71,8 @@ export function drawScenario({ seed, name = nameOf(seed), validators }: Scenario
     shortSignatures: !long && random.chance(SHORT_SIGNATURES_CHANCE),
     cachedVerifier: random.chance(CACHED_VERIFIER_CHANCE),
     faultsMs,
-    diskSpeed: drawDiskSpeed(random.fork('disk')),
-    submissionGapMs: logarithmic(random, 150, 1_500),
+    diskSpeed: recipe.blackouts === true ? SLOW_DISKS : drawDiskSpeed(random.fork('disk')),
+    submissionGapMs: recipe.blackouts === true ? random.between(40, 150) : logarithmic(random, 150, 1_500),
   };
   if (recipe.fork === true) return drawFork(base, random.fork('fork'));
   const byzantine = drawByzantine(random.fork('byzantine'), weights, recipe);
@@ -79,7 +85,7 @@ export function drawScenario({ seed, name = nameOf(seed), validators }: Scenario
     configuration: drawConfiguration(random.fork('configuration'), { recipe, delayMeanMs }),
     regions,
     clocks: drawClocks(random.fork('clocks'), nodes, recipe, faultsMs),
-    crashes: recipe.crashes === true ? drawCrashes(random.fork('crashes'), { nodes, faultsMs, awayMs }) : [],
+    crashes: drawPowerCuts(random.fork('crashes'), recipe, { nodes, faultsMs, awayMs }),
     partitions: recipe.partitions === true ? drawPartitions(random.fork('partitions'), { nodes, faultsMs }) : [],
     damages: recipe.damage === true ? drawDamages(random.fork('damages'), weights, faultsMs) : [],
   };
@@ -178,10 +184,27 @@ function drawClocks(random: SeededRandom, nodes: number, { skew }: Recipe, fault
   });
 }
 
-function drawCrashes(
-  random: SeededRandom,
-  { nodes, faultsMs, awayMs }: { readonly nodes: number; readonly faultsMs: number; readonly awayMs: number },
-): CrashPlan[] {
+interface CrashRange {
+  readonly nodes: number;
+  readonly faultsMs: number;
+  readonly awayMs: number;
+}
+
+function drawPowerCuts(random: SeededRandom, { crashes, blackouts }: Recipe, range: CrashRange): CrashPlan[] {
+  if (crashes === true) return drawCrashes(random, range);
+  return blackouts === true ? drawBlackouts(random, range) : [];
+}
+
+function drawBlackouts(random: SeededRandom, { nodes, faultsMs }: CrashRange): CrashPlan[] {
+  const all = Array.from({ length: nodes }, (_, node) => node);
+  const plans: CrashPlan[] = [];
+  for (let atMs = random.between(...BLACKOUT_GAP_MS); atMs < faultsMs; atMs += random.between(...BLACKOUT_GAP_MS)) {
+    plans.push({ atMs, nodes: all, moment: 'now', downMs: all.map(() => random.between(...BLACKOUT_MS)) });
+  }
+  return plans;
+}
+
+function drawCrashes(random: SeededRandom, { nodes, faultsMs, awayMs }: CrashRange): CrashPlan[] {
   const all = Array.from({ length: nodes }, (_, node) => node);
   return Array.from({ length: random.int(CRASHES_MAX + 1) }, () => {
     const share = random.unit();

@@ -5,6 +5,8 @@ export interface Recipe {
   /** Frames are lost, doubled, delayed, overtaken; connections end. */
   readonly network?: 'light' | 'heavy';
   readonly crashes?: boolean;
+  /** All nodes lose power together, again and again, on slow disks: what no disk was made to keep is gone, since nobody is left to ask for it. */
+  readonly blackouts?: boolean;
   readonly partitions?: boolean;
   /** Clocks are off, drift and jump; one validator's by far more than honest clocks may differ. */
   readonly skew?: boolean;
@@ -20,6 +22,7 @@ export interface Recipe {
 
 const PLAIN = {
   crashes: { network: 'light', crashes: true },
+  blackouts: { network: 'light', blackouts: true },
   loss: { network: 'heavy' },
   partitions: { network: 'light', partitions: true },
   skew: { network: 'light', skew: true },

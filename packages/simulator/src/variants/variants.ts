@@ -144,6 +144,15 @@ export const VARIANTS: readonly Variant[] = [
     seedsMax: 50,
   },
   {
+    name: 'block-unsynced',
+    breaks: 'a block that votes name is stored and not synced',
+    file: `${LEDGER}/ledger.ts`,
+    right: 'saveOperations(block, transactions, isStored), { sync: true });',
+    wrong: 'saveOperations(block, transactions, isStored), { sync: false });',
+    scenario: 'blackouts',
+    seedsMax: 50,
+  },
+  {
     name: 'journal-not-replayed',
     breaks: 'a restart forgets what was signed',
     file: `${REPLICA}/height-driver.ts`,
