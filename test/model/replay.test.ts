@@ -11,7 +11,7 @@ import { type ModelState, readTrace } from './trace.ts';
 /** Random traces by instance, and the weights of its validators. */
 const EXPLORED = {
   four: { weights: [1, 1, 1, 1], traces: 30 },
-  five: { weights: [3, 3, 2, 1, 1], traces: 15 },
+  five: { weights: [3, 3, 3, 2, 1], traces: 15 },
   tooMany: { weights: [1, 1, 1, 1], traces: 10 },
 };
 

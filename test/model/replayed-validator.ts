@@ -14,7 +14,7 @@ import { sha256 } from '@nacre/crypto';
 import type { Kind, ModelEvent, ModelProposal, ModelTimer, ModelValidator, ModelVote } from './trace.ts';
 
 /** A height at which the committees of the model have its proposers. */
-const HEIGHT = 20;
+const HEIGHT = 24;
 
 /** When every proposal arrives, ms. Blocks that are not acceptable claim to be a day older. */
 const ARRIVAL_MS = 100_000_000;
