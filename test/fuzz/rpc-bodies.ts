@@ -57,13 +57,13 @@ export async function rpcBodies(load: Load, genesis: Genesis): Promise<FuzzTarge
 }
 
 /** Something that has every part, of which everything but what is known throws a typed error when it is called. */
-function unreachable(known: object): unknown {
+function unreachable(known: Readonly<Record<string, unknown>>): unknown {
   const call = (): never => {
     throw new NacreError(REACHED, 'there is no node behind this');
   };
   return new Proxy(call, {
     get: (_, name) => {
-      if (name in known) return Reflect.get(known, name);
+      if (typeof name === 'string' && name in known) return known[name];
       // Not something to be awaited or turned into text.
       return typeof name === 'symbol' || name === 'then' ? undefined : unreachable({});
     },
