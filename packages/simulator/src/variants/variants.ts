@@ -66,7 +66,7 @@ export const VARIANTS: readonly Variant[] = [
     file: `${REPLICA}/height-driver.ts`,
     right: 'lock: ready.lock,',
     wrong: 'lock: null,',
-    scenario: 'crashes',
+    scenario: 'everything',
     seedsMax: 50,
   },
   {
