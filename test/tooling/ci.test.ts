@@ -54,7 +54,7 @@ test('CI fails with a failing step, shows its output and goes on', async () => {
   expect(code).toBe(1);
   expect(lines).toContain('  | SURVIVED x');
   expect(lines.filter((line) => /^\d+ passed/.test(line))).toHaveLength(1);
-  expect(lines.at(-2)).toMatch(/^ok {3}fuzz/);
+  expect(lines.at(-2)).toMatch(/^ok {3}figures/);
 });
 
 test('CI fails with a step that counts failures but forgets its exit code, and the other way round', async () => {
