@@ -8,7 +8,7 @@ let root: string;
 
 const CI = join(import.meta.dirname, '../../.ci/run');
 /** Steps that npm runs: all but the installation. */
-const STEPS = [...readFileSync(CI, 'utf8').matchAll(/^step \w+ npm /gm)].length;
+const STEPS = [...readFileSync(CI, 'utf8').matchAll(/^(?:if )?step \w+ npm /gm)].length;
 /** Lines that are no step's: the closing one, and the first seed of the fresh ones. */
 const OTHER_LINES = 2;
 
