@@ -22,7 +22,7 @@ interface CodecOptions {
 
 interface ConvertedCodecOptions<Wire, Value> extends CodecOptions {
   readonly toWire: (value: Value) => Wire;
-  /** May throw on what the SSZ type cannot express, and so may `toWire` on what comes of it; the decoder turns both into refusals. */
+  /** Throws on what the SSZ type cannot express and `toWire` would not take; the decoder turns that into a refusal. */
   readonly fromWire: (wire: Wire) => Value;
 }
 
@@ -43,13 +43,14 @@ export function convertedCodec<Wire, Value>(type: Type<Wire>, options: Converted
     encode,
     decode: (bytes) => {
       if (bytes.length > bytesMax) return refuse('too large', bytes);
+      let value: Value;
       try {
-        const value = fromWire(type.deserialize(bytes, { reuseBytes: sharesInput }));
-        return bytesEqual(encode(value), bytes) ? ok(value) : refuse('not canonical', bytes);
+        value = fromWire(type.deserialize(bytes, { reuseBytes: sharesInput }));
       } catch {
-        // Encoding may throw as well, on a value that nothing but damaged bytes could have made.
         return refuse('undecodable', bytes);
       }
+      // Outside of the try: what has been decoded can be encoded, or the decoder has let something in, which is a bug.
+      return bytesEqual(encode(value), bytes) ? ok(value) : refuse('not canonical', bytes);
     },
   };
 }

@@ -31,7 +31,9 @@ export const includedStatusCodec: Codec<IncludedStatus> = convertedCodec(Include
   },
   fromWire: ({ height, index, code, operation }) => {
     if (code.length === 0) return { status: 'committed', height, index };
-    return { status: 'failed', height, index, reason: { code: fromUtf8(code) as FailureCode, operation } };
+    const text = fromUtf8(code);
+    if (text === undefined) throw new RangeError('not UTF-8');
+    return { status: 'failed', height, index, reason: { code: text as FailureCode, operation } };
   },
 });
 
