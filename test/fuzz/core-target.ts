@@ -56,6 +56,8 @@ export const coreTarget: FuzzTarget = {
       ...[0, 1, 2, 3].flatMap((from) => [2, from, 0, 0]),
       ...[0, 1, 2, 3].flatMap((from) => [2, from, 0, 16]),
     ]),
+    // A jump to the round that is ours to propose, and two blocks built for it.
+    Uint8Array.from([0, 0, 0, 0, 2, 0, 2, 4, 2, 1, 2, 4, 4, 0, 2, 0, 4, 0, 2, 1]),
     // Timeouts through three rounds, and a restart.
     Uint8Array.from([
       0,
