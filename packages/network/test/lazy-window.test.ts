@@ -40,7 +40,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await Promise.all(hosts.map((host) => host.stop()));
+  for (const host of hosts) await host.stop();
 });
 
 async function send(frames: number): Promise<void> {

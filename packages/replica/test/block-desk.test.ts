@@ -52,8 +52,8 @@ function candidates(count: number): Candidate[] {
 
 test('a candidate that has left memory is read back and checked again when it is decided', async () => {
   const [first, ...others] = candidates(20) as [Candidate, ...Candidate[]];
-  await desk.keep(first);
-  for (const other of others) await desk.keep(other);
+  desk.keep(first);
+  for (const other of others) desk.keep(other);
   await desk.durable(first.blockHash);
   const again = await desk.candidate(first.blockHash);
   expect(again).not.toBe(first);
@@ -69,8 +69,8 @@ test('a candidate that has left memory is read back and checked again when it is
 test('a candidate stays in memory until it is on the disk, however many come after it', async () => {
   chain.store.syncs.shut();
   const [first, ...others] = candidates(20) as [Candidate, ...Candidate[]];
-  void desk.keep(first);
-  for (const other of others) void desk.keep(other);
+  desk.keep(first);
+  for (const other of others) desk.keep(other);
   let durable = false;
   const waiting = desk.durable(first.blockHash).then(() => {
     durable = true;
