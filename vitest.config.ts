@@ -4,8 +4,6 @@ export default defineConfig({
   test: {
     include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: 30_000,
-    // One more than the cores of a small machine: tests of processes mostly wait.
-    maxWorkers: 3,
     coverage: {
       provider: 'v8',
       // Named here, so that files which no test loads count as uncovered.
