@@ -5,7 +5,7 @@ import { Summary } from '../src/summary.ts';
 import { faults, outcome } from './support/seed-outcome.ts';
 
 /** With fewer seeds of a scenario, a fault of it may be missing by chance. */
-const SEEDS_FOR_ITS_FAULTS = 12;
+const SEEDS_FOR_ITS_FAULTS = 20;
 
 function summaryOf(count: number, each: SeedOutcome): Summary {
   const summary = new Summary();
@@ -34,17 +34,20 @@ test('what a scenario is there for and never happened is missing, once there wer
   expect(summaryOf(SEEDS_FOR_ITS_FAULTS - 1, without).missing()).toEqual([]);
 });
 
-test('damage that is rare is missed later', () => {
-  const without = { ...outcome, scenario: 'damage' as const, faults: { ...faults, diskLost: 0 } };
-  expect(summaryOf(39, without).missing()).toEqual([]);
-  expect(summaryOf(40, without).missing()).toEqual(['diskLost in damage']);
+test('what most seeds of a scenario are without is missed later', () => {
+  const undamaged = { ...outcome, scenario: 'damage' as const, faults: { ...faults, diskLost: 0 } };
+  expect(summaryOf(79, undamaged).missing()).toEqual([]);
+  expect(summaryOf(80, undamaged).missing()).toEqual(['diskLost in damage']);
+  const bothWays = { ...outcome, scenario: 'partitions' as const, faults: { ...faults, framePartitioned: 0 } };
+  expect(summaryOf(79, bothWays).missing()).toEqual([]);
+  expect(summaryOf(80, bothWays).missing()).toEqual(['framePartitioned in partitions']);
 });
 
 test('over all scenarios every kind of fault has to happen', () => {
   const summary = new Summary();
   for (const scenario of SCENARIO_NAMES)
-    for (let i = 0; i < 12; i++) summary.add({ ...outcome, scenario, faults: { ...faults, fileTorn: 0 } });
-  expect(summary.missing()).toEqual(['fileTorn']);
+    for (let i = 0; i < 12; i++) summary.add({ ...outcome, scenario, faults: { ...faults, fileTorn: 0, framePartitioned: 0 } });
+  expect(summary.missing()).toEqual(['fileTorn', 'framePartitioned']);
 });
 
 test('what a former run came to counts', () => {
