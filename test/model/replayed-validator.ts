@@ -25,6 +25,8 @@ const VALID_BLOCKS = ['A', 'B'];
 const CHOICES = [...VALID_BLOCKS, 'invalid', NONE];
 const KINDS: readonly Kind[] = ['prepare', 'commit'];
 const ROUNDS = [0, 1, 2, 3];
+/** The model ends with it; a core would go on to the next one. */
+const ROUND_LAST = 3;
 
 const hashes = new Map(CHOICES.map((name) => [name, name === NONE ? null : sha256(utf8(`block ${name}`))]));
 
@@ -71,6 +73,7 @@ export class ReplayedValidator {
     if (isOver && (event.tag === 'Restart' || event.tag === 'Expire')) return;
     if (event.tag === 'Restart') return this.#restart();
     if (event.tag === 'Expire') this.#timers.delete(timerName(event.value));
+    if (event.tag === 'Expire' && event.value.kind === 'commit' && event.value.round === ROUND_LAST) return;
     if (event.tag === 'HearBlock' && VALID_BLOCKS.includes(event.value)) this.#validBlocks.add(event.value);
     if (event.tag === 'Built') this.#validBlocks.add(event.value.block);
     this.#step(this.#coreEvent(event));
