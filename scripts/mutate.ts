@@ -1,12 +1,15 @@
 // npm run mutate [-- PATH_FILTER …] [--jobs N]
 // Applies every mutation that stands above a test and expects that test to fail. Nothing on disk is changed.
 import { globSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findMutations, type MalformedMutation, type Mutation } from './mutation/mutation.ts';
 import { type MutationResult, runMutations } from './mutation/run-mutations.ts';
 
 const TIMEOUT_MS = 60_000;
+/** Twice the cores, because a test that a mutation keeps from going on waits for its end. */
+const JOBS = Math.min(2 * availableParallelism(), 16);
 const root = join(import.meta.dirname, '..');
 
 function collect(filters: readonly string[]): { mutations: Mutation[]; malformed: MalformedMutation[] } {
@@ -51,7 +54,7 @@ function showProgress(mutations: readonly Mutation[]): (result: MutationResult) 
 }
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({ options: { jobs: { type: 'string', default: '2' } }, allowPositionals: true });
+  const { values, positionals } = parseArgs({ options: { jobs: { type: 'string', default: String(JOBS) } }, allowPositionals: true });
   const jobs = Number(values.jobs);
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64) {
     console.error(`--jobs takes a number from 1 to 64, not "${values.jobs}".`);

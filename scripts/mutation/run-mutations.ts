@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { judgeBaseline, judgeMutated, type RunReport, type Verdict } from './judge.ts';
+import { judgeBaseline, judgeMutated, type Verdict } from './judge.ts';
 import { countOccurrences, type Mutation } from './mutation.ts';
 import { WorkerProcess } from './worker-process.ts';
 
@@ -17,7 +17,7 @@ export interface RunOptions {
   readonly root: string;
   /** Processes at a time. */
   readonly jobs: number;
-  /** For one mutated run of one test; the test file as a whole, unmutated, gets ten times that. */
+  /** For one mutated run of one test; all tests of its file that have mutations, unmutated, get ten times that. */
   readonly timeoutMs: number;
   readonly onResult: (result: MutationResult) => void;
 }
@@ -37,15 +37,20 @@ export async function runMutations(mutations: readonly Mutation[], options: RunO
   });
   const workers = Array.from({ length: options.jobs }, () => new WorkerProcess(options.root));
   try {
-    const baselines = new Map<string, RunReport | string>();
-    await drain([...new Set(fresh.map((mutation) => mutation.testPath))], workers, async (testPath, worker) => {
-      baselines.set(testPath, await worker.run({ testPath }, 10 * options.timeoutMs));
+    const files = await drain([...Map.groupBy(fresh, ({ testPath }) => testPath)], workers, async ([testPath, ofFile], worker) => {
+      const startedMs = performance.now();
+      const testLines = [...new Set(ofFile.map(({ testLine }) => testLine))];
+      const baseline = await worker.run({ testPath, testLines }, 10 * options.timeoutMs);
+      return { ofFile, baseline, tookMs: performance.now() - startedMs };
     });
-    await drain(fresh, workers, async (mutation, worker) => {
-      const baseline = baselines.get(mutation.testPath) as RunReport | string;
-      const reason = typeof baseline === 'string' ? baseline : judgeBaseline(mutation.testLine, baseline);
+    // The longest first, so that no worker is left with one at the end.
+    const ordered = files.sort((a, b) => b.tookMs - a.tookMs);
+    const planned = ordered.flatMap(({ ofFile, baseline }) => ofFile.map((mutation) => ({ mutation, baseline })));
+    await drain(planned, workers, async ({ mutation, baseline }, worker) => {
+      const { testPath, testLine } = mutation;
+      const reason = typeof baseline === 'string' ? baseline : judgeBaseline(testLine, baseline);
       if (reason !== undefined) return settle(mutation, { outcome: 'broken', reason });
-      const report = await worker.run({ testPath: mutation.testPath, mutation }, options.timeoutMs);
+      const report = await worker.run({ testPath, testLines: [testLine], mutation }, options.timeoutMs);
       settle(mutation, typeof report === 'string' ? { outcome: 'broken', reason: report } : judgeMutated(mutation, report));
     });
   } finally {
@@ -62,15 +67,18 @@ function staleReason(root: string, mutation: Mutation): string | undefined {
 }
 
 /** Every worker takes the next item when it is done with one. */
-async function drain<Item>(
+async function drain<Item, Result>(
   items: readonly Item[],
   workers: readonly WorkerProcess[],
-  work: (item: Item, worker: WorkerProcess) => Promise<void>,
-) {
+  work: (item: Item, worker: WorkerProcess) => Promise<Result>,
+): Promise<Result[]> {
   const queue = items.values();
-  await Promise.all(
+  const results = await Promise.all(
     workers.map(async (worker) => {
-      for (const item of queue) await work(item, worker);
+      const own: Result[] = [];
+      for (const item of queue) own.push(await work(item, worker));
+      return own;
     }),
   );
+  return results.flat();
 }

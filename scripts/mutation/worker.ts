@@ -6,9 +6,11 @@ import { type CliOptions, createVitest, type TestModule, type TestSpecification,
 import type { RunReport, TestReport } from './judge.ts';
 import { applyMutation, type Mutation } from './mutation.ts';
 
-/** Runs a test file: all of it, or with a mutation the one test that must notice. */
+/** Runs tests of one file, without a mutation or with one. */
 export interface WorkerRequest {
   readonly testPath: string;
+  /** Lines on which the tests start. */
+  readonly testLines: readonly number[];
   readonly mutation?: Mutation;
 }
 
@@ -40,8 +42,7 @@ function mutate(code: string, id: string): string | undefined {
 }
 
 async function run(vitest: Vitest, request: WorkerRequest): Promise<RunReport> {
-  const lines = request.mutation === undefined ? undefined : [request.mutation.testLine];
-  const specification = vitest.getRootProject().createSpecification(resolve(root, request.testPath), lines);
+  const specification = vitest.getRootProject().createSpecification(resolve(root, request.testPath), [...request.testLines]);
   if (request.mutation === undefined) return report(vitest, specification);
   const target = resolve(root, request.mutation.targetPath);
   mutation = request.mutation;
