@@ -1,9 +1,25 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Of what takes long; the sizes of files, by which vitest orders those that it has not run yet, do not show it. */
+const LONG = /test\/processes\/|test\/journal-damage|test\/model\/|simulator\/test\/(byzantine|trace-hashes)/;
+
+/** What takes long comes first, so that no worker is left with it at the end. */
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const { long = [], short = [] } = Object.groupBy(await super.sort(files), ({ moduleId }) => (LONG.test(moduleId) ? 'long' : 'short'));
+    return [...long, ...short];
+  }
+}
 
 export default defineConfig({
   test: {
     include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: 30_000,
+    // One more than cores, because tests of processes wait most of their time.
+    maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: LongFirst },
     coverage: {
       provider: 'v8',
       // Named here, so that files which no test loads count as uncovered.

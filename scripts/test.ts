@@ -5,7 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CoverageSummary, packageCoverage, packagesToCover } from './test/coverage.ts';
+import { type CoverageSummary, packageCoverage } from './test/coverage.ts';
+import { isWhole, type Part, partsOf } from './test/parts.ts';
 import { type JsonReport, summarize } from './test/summary.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -35,10 +36,7 @@ interface Outcome {
   readonly problems: readonly string[];
 }
 
-function run(command: readonly string[], directory: string): Outcome {
-  // An option can select tests within files, and then neither coverage nor idle files say anything.
-  const isWhole = command.every((argument) => !argument.startsWith('-'));
-  const toCover = isWhole ? packagesToCover(command) : [];
+function run({ command, toCover }: Part, { directory, canBeIdle }: { readonly directory: string; readonly canBeIdle: boolean }): Outcome {
   const jsonPath = join(directory, 'report.json');
   const options = ['--reporter=default', '--reporter=json', `--outputFile.json=${jsonPath}`];
   if (toCover.length > 0) options.push('--coverage.enabled', `--coverage.reportsDirectory=${directory}`);
@@ -47,7 +45,7 @@ function run(command: readonly string[], directory: string): Outcome {
   if (!existsSync(jsonPath))
     return { passed: 0, failed: 0, skipped: [], problems: [`vitest wrote no report (exit code ${vitest.status})`] };
   const summary = summarize(JSON.parse(readFileSync(jsonPath, 'utf8')) as JsonReport, root);
-  const problems = [...summary.notLoaded, ...(isWhole ? summary.idle : [])];
+  const problems = [...summary.notLoaded, ...(canBeIdle ? [] : summary.idle)];
   if (summary.passed + summary.failed === 0) problems.push('no test ran; nothing was proven');
   if (toCover.length > 0) problems.push(...checkCoverage(toCover, directory));
   if (vitest.status !== 0 && summary.failed + problems.length === 0)
@@ -55,17 +53,27 @@ function run(command: readonly string[], directory: string): Outcome {
   return { ...summary, problems };
 }
 
-function main(command: readonly string[]): number {
+function runInDirectory(part: Part, canBeIdle: boolean): Outcome {
   const directory = mkdtempSync(join(tmpdir(), 'nacre-test-'));
-  const { passed, failed, skipped, problems } = run(command, directory);
-  rmSync(directory, { recursive: true });
+  try {
+    return run(part, { directory, canBeIdle });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+function main(command: readonly string[]): number {
+  const outcomes = partsOf(command).map((part) => runInDirectory(part, !isWhole(command)));
+  const skipped = outcomes.flatMap((outcome) => outcome.skipped);
+  const problems = outcomes.flatMap((outcome) => outcome.problems);
   if (skipped.length > 0 && skipped.length <= SKIPPED_SHOWN_MAX)
     console.log(`\nSkipped:\n${skipped.map((name) => `  ${name}`).join('\n')}`);
   if (problems.length > 0) console.log(`\nFailed besides tests:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+  const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
   // A problem counts as one failure, so that the last line never reads as success when the exit code does not.
-  const failures = failed + problems.length;
-  console.log(`\n${passed} passed, ${failures} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
-  return failures === 0 ? 0 : 1;
+  const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, problems.length);
+  console.log(`\n${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
+  return failed === 0 ? 0 : 1;
 }
 
 process.exitCode = main(process.argv.slice(2));

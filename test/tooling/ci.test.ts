@@ -8,7 +8,7 @@ let root: string;
 
 const CI = join(import.meta.dirname, '../../.ci/run');
 /** Steps that npm runs: all but the installation. */
-const STEPS = [...readFileSync(CI, 'utf8').matchAll(/^(?:if )?step \w+ npm /gm)].length;
+const STEPS = [...readFileSync(CI, 'utf8').matchAll(/^(?:if )?(?:step|begin) \w+ npm /gm)].length;
 /** Lines that are no step's: the closing one, and the first seed of the fresh ones. */
 const OTHER_LINES = 2;
 
@@ -62,6 +62,18 @@ test('CI fails with a step that counts failures but forgets its exit code, and t
   const silent = await runCi('echo "1 passed, 0 failed"; exit 7');
   expect(silent.lines.at(-1)).toBe(`${STEPS + 1} passed, ${STEPS} failed`);
   expect(silent.code).toBe(1);
+});
+
+test('CI keeps apart what steps print that run side by side', async () => {
+  const { lines } = await runCi(
+    'for name in model fuzz; do [[ $* == *$name ]] || continue; ' +
+      'for i in 1 2 3; do echo "$name $i"; sleep 0.1; done; echo "0 passed, 1 failed"; exit 1; done; echo "1 passed, 0 failed"',
+  );
+  for (const name of ['model', 'fuzz']) {
+    const at = lines.findIndex((line) => line.startsWith(`FAIL ${name}`));
+    expect(lines.slice(at + 1, at + 5)).toEqual([...[1, 2, 3].map((i) => `  | ${name} ${i}`), '  | 0 passed, 1 failed']);
+  }
+  expect(lines.at(-1)).toBe(`${STEPS - 1} passed, 2 failed`);
 });
 
 test('CI stops when it cannot install, and still closes with the counts', async () => {
