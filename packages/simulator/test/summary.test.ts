@@ -41,6 +41,9 @@ test('what most seeds of a scenario are without is missed later', () => {
   const bothWays = { ...outcome, scenario: 'partitions' as const, faults: { ...faults, framePartitioned: 0 } };
   expect(summaryOf(79, bothWays).missing()).toEqual([]);
   expect(summaryOf(80, bothWays).missing()).toEqual(['framePartitioned in partitions']);
+  const farApart = { ...outcome, scenario: 'wide-area' as const, laterRounds: 0 };
+  expect(summaryOf(79, farApart).missing()).toEqual([]);
+  expect(summaryOf(80, farApart).missing()).toEqual(['blocks decided above round 0 in wide-area']);
 });
 
 test('over all scenarios every kind of fault has to happen', () => {
