@@ -12,7 +12,7 @@ import {
   type VoteContent,
   type VoteKind,
 } from '@nacre/consensus';
-import { HEIGHT, optionsOf, proposalOf, voteOf } from './fixtures.ts';
+import { block, HEIGHT, optionsOf, proposalOf, voteOf } from './fixtures.ts';
 
 /** When proposals arrive unless a test says otherwise, ms. */
 export const ARRIVAL_MS = 1_000_000;
@@ -130,4 +130,17 @@ export class Subject {
 
 export function voteContent(kind: VoteKind, round: number, blockHash: Hash | null): VoteContent {
   return { height: HEIGHT, round, kind, blockHash };
+}
+
+/** In round 0, at step commit, locked on A. */
+export function lockedOnA(): Subject {
+  const A = block('A');
+  return new Subject().work().block(A).proposal(0, A).prepares(0, A, 0, 1, 2);
+}
+
+/** As `lockedOnA`, and then in `round`, at step propose. */
+export function lockedOnAIn(round: number): Subject {
+  const subject = lockedOnA();
+  for (let r = 0; r < round; r++) subject.commits(r, null, 0, 1, 2).timeout('commit', r);
+  return subject;
 }
