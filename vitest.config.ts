@@ -16,7 +16,8 @@ class LongFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
-    testTimeout: 30_000,
+    // For those that compute: some take seconds on an idle machine, and many times that on one that does much else.
+    testTimeout: 120_000,
     // One more than cores, because tests of processes wait most of their time.
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongFirst },

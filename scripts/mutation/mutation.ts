@@ -30,6 +30,8 @@ const REMOVED = /^\s*\/\/ - (.*)$/;
 const ADDED = /^\s*\/\/ \+(?: (.*))?$/;
 const SKIPPED = /^\s*(\/\/.*)?$/;
 const TEST = /^\s*(test|it)\b/;
+/** Asked for by its line, vitest runs such a test all the same, and it would prove what no other run proves. */
+const SELDOM_RUN = /^\s*(test|it)\.(skip|skipIf|runIf|todo)\b/;
 
 /**
  * Reads the blocks of one test file:
@@ -61,6 +63,7 @@ export function findMutations(testPath: string, text: string): FoundMutations {
     else if (added.length === 0) refuse('no "// + TEXT" line follows ("// +" alone deletes)');
     else if (removed.join('\n') === added.join('\n')) refuse('the bug is the same text as the original');
     else if (testLine === undefined) refuse('no test follows directly below');
+    else if (SELDOM_RUN.test(lines[testLine - 1] as string)) refuse('the test below is skipped, at least sometimes');
     else mutations.push({ testPath, testLine, targetPath, removed, added });
   }
   return { mutations, malformed };

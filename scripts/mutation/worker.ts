@@ -24,6 +24,8 @@ async function start(): Promise<Vitest> {
     watch: false,
     setupFiles: [resolve(import.meta.dirname, 'setup.ts')],
     includeTaskLocation: true,
+    // What a mutation keeps from going on waits for nothing longer.
+    testTimeout: 30_000,
     // Threads, because they end with this process when a mutation made an endless loop and the runner ends it.
     pool: 'threads',
     maxWorkers: 1,
@@ -43,6 +45,8 @@ function mutate(code: string, id: string): string | undefined {
 
 async function run(vitest: Vitest, request: WorkerRequest): Promise<RunReport> {
   const specification = vitest.getRootProject().createSpecification(resolve(root, request.testPath), [...request.testLines]);
+  // One case of a table that fails says enough; each of the others might take its whole time to fail.
+  vitest.config.bail = request.mutation === undefined ? 0 : 1;
   if (request.mutation === undefined) return report(vitest, specification);
   const target = resolve(root, request.mutation.targetPath);
   mutation = request.mutation;

@@ -119,8 +119,9 @@ describe('planted mutations', () => {
     ['a + a', 'a + nothing', "test('is not defined', () => { expect(twice(1)).toBe(2); });"],
     ['i--', 'i + 0', "test('never ends', () => { expect(countdown(3)).toBe(3); });"],
     ['a + a', 'a * a', "test('fails anyway', () => { expect(twice(1)).toBe(3); });"],
-    ['a + a', 'a * a', "test.skip('is skipped', () => { expect(twice(1)).toBe(2); });"],
+    ['a + a', 'a * a', "test('is skipped', ({ skip }) => skip());"],
     ['a + a', '3 * a', "test.each([0, 1])('table: twice %i', (n) => { expect(twice(n)).toBe(n + n); });"],
+    ['a + a', '5 * a', "test.each([1, 2])('table: case %i', (n) => { while (n > 1 && twice(1) > 2); expect(twice(1)).toBe(2); });"],
   ] as const;
   const text = [
     "import { beforeAll, describe, expect, test } from 'vitest';",
@@ -155,6 +156,7 @@ describe('planted mutations', () => {
     ['weak: of two equals either is the larger', 'survived', undefined],
     ['strong: the larger is the larger', 'killed', undefined],
     ['table: twice %i', 'killed', undefined],
+    ['table: case %i', 'killed', undefined],
     ['stale', 'stale', '0 times'],
     ['does not parse', 'broken', 'outside of the test failed'],
     ['is not set up', 'broken', 'outside of the test failed: AssertionError'],

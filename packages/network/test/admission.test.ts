@@ -2,6 +2,7 @@ import { utf8 } from '@nacre/base';
 import { afterEach, expect, test, vi } from 'vitest';
 import { encodeAdmission } from '../src/admission-messages.ts';
 import { FrameStream } from '../src/frame-stream.ts';
+import { FakeClock } from './support/fake-clock.ts';
 import {
   Committee,
   connected,
@@ -17,6 +18,9 @@ import {
 import { RawPeer } from './support/raw-peer.ts';
 
 vi.setConfig({ testTimeout: 12_000 });
+
+/** Unlike every other delay. */
+const ADMISSION_TIMEOUT_MS = 12_345;
 
 let network: TestNetwork;
 const peers: RawPeer[] = [];
@@ -184,23 +188,29 @@ test('followers beyond their number are refused until one leaves; validators are
 // -       timer: clock.schedule(limits.admissionTimeoutMs, () => this.#refuse(pending, { code: 'TIMEOUT' })),
 // +       timer: clock.schedule(1e6, () => this.#refuse(pending, { code: 'TIMEOUT' })),
 test.each(['says nothing', 'is let in and opens no lane'])('a connection that %s is closed in time', async (behaviour) => {
-  const node = await lone({ limits: { admissionTimeoutMs: 500 } });
+  const clock = new FakeClock();
+  const node = await lone({ clock, limits: { admissionTimeoutMs: ADMISSION_TIMEOUT_MS } });
   const peer = await rawPeer();
   const connection = await peer.dial(node);
+  await until(() => clock.isWaiting(ADMISSION_TIMEOUT_MS));
   if (behaviour !== 'says nothing') await peer.negotiate(connection, peer.admissionOptions(network.committee));
+  clock.advance(ADMISSION_TIMEOUT_MS);
   await until(() => connection.status !== 'open');
-  await until(() => refusals(node).TIMEOUT === 1);
+  expect(refusals(node)).toEqual({ TIMEOUT: 1 });
   expect(node.connections).toEqual([]);
 });
 
 test('a dialogue that stops in the middle ends in time', async () => {
-  const node = await lone({ limits: { admissionTimeoutMs: 500 } });
+  const clock = new FakeClock();
+  const node = await lone({ clock, limits: { admissionTimeoutMs: ADMISSION_TIMEOUT_MS } });
   const peer = await rawPeer();
   const connection = await peer.dial(node);
   const dialogue = new FrameStream(await connection.newStream('/nacre/1/admission'), 8_192);
   const { genesisHash } = network.committee;
   const hello = { genesisHash, protocolVersion: 1, nonce: random.bytes(32), instance: random.bytes(16), claim: null };
   dialogue.write(encodeAdmission({ kind: 'hello', hello }));
+  await until(() => clock.isWaiting(ADMISSION_TIMEOUT_MS));
+  clock.advance(ADMISSION_TIMEOUT_MS);
   await until(() => refusals(node).TIMEOUT === 1);
   expect(node.connections).toEqual([]);
 });

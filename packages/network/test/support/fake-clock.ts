@@ -19,6 +19,11 @@ export class FakeClock implements Clock {
     };
   }
 
+  /** Whether something waits for so long from now. */
+  isWaiting(delayMs: number): boolean {
+    return this.#waiting.some(({ atMs }) => atMs === this.#nowMs + delayMs);
+  }
+
   /** Runs what becomes due on the way, in order, each at its time. */
   advance(ms: number): void {
     const endMs = this.#nowMs + ms;

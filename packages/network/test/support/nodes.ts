@@ -10,7 +10,7 @@ export const verifier = createVerifier(SCHEME);
 
 export const random: Random = { bytes: (length) => new Uint8Array(randomBytes(length)) };
 
-const clock: Clock = {
+const realClock: Clock = {
   nowMs: () => Date.now(),
   schedule(delayMs, action) {
     const timer = setTimeout(action, delayMs);
@@ -114,7 +114,11 @@ export class TestNode {
   }
 }
 
-export type NodeOptions = Partial<Libp2pTransportOptions> & { readonly validator?: Validator };
+export type NodeOptions = Partial<Libp2pTransportOptions> & {
+  readonly validator?: Validator;
+  /** The machine's own unless given. */
+  readonly clock?: Clock;
+};
 
 /** The nodes of one test; every one of them is stopped at its end. */
 export class TestNetwork {
@@ -133,7 +137,7 @@ export class TestNetwork {
   }
 
   /** Makes a node that listens and has not been started. */
-  async idle({ validator, limits, ...options }: NodeOptions = {}): Promise<TestNode> {
+  async idle({ validator, limits, clock = realClock, ...options }: NodeOptions = {}): Promise<TestNode> {
     const lines: LogLine[] = [];
     const at = (level: LogLine['level']) => (fields: LogFields, event: string) => lines.push({ level, fields, event });
     const log: Log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
