@@ -9,6 +9,13 @@ export const FRAME_BYTES_MAX = 4 * 1024 * 1024;
 export const COMMITTEE_SIZE_MAX = 100;
 /** Largest sum of a committee's weights, so that 3 * weight stays exact in a double. Beyond: refused. */
 export const TOTAL_WEIGHT_MAX = 2 ** 50;
+/** Committees of past epochs kept ready for checking signatures, up to 150 KB each. Beyond: the one longest unused is read anew. */
+export const COMMITTEES_CACHED_MAX = 64;
+/**
+ * Proposals that are open or wait for their epoch: 32 open ones of each of 100 validators, and a decided one for each validator and
+ * parameter. More cannot be.
+ */
+export const PROPOSALS_MAX = 4096;
 /** Rounds ahead of ours for which votes are kept, per height. Beyond: only the sender's claim of the round is kept. */
 export const FUTURE_ROUNDS_MAX = 8;
 /**

@@ -1,5 +1,6 @@
 import type { Hash } from '@nacre/base';
 import type { PageChange, Tile } from '@nacre/crypto';
+import type { EpochStart } from './epoch-book.ts';
 import type { StateWrite } from './overlay.ts';
 
 /** Why a transaction in a block has had no effect: the operation that failed, and its code. */
@@ -12,6 +13,7 @@ export interface FailureReason {
 export type FailureCode =
   | 'ACCOUNT_EXISTS'
   | 'ACCOUNT_QUOTA_EXCEEDED'
+  | 'KEY_RETIRED'
   | 'NOT_A_VALIDATOR'
   | 'NOT_A_WRITER'
   | 'NOT_AN_OWNER'
@@ -38,6 +40,8 @@ export interface RecordRun {
 /** All that a block does to the state and its indexes. */
 export interface BlockEffects {
   readonly stateRoot: Hash;
+  /** What begins after the block if it is the last one of its epoch, else null. */
+  readonly nextEpoch: EpochStart | null;
   /** One per transaction. */
   readonly outcomes: readonly Outcome[];
   readonly values: readonly StateWrite[];

@@ -1,19 +1,25 @@
 import { type Address, fail, type Hash, ok, type Refusal, type Result, toHex } from '@nacre/base';
 import type { Committee } from '@nacre/consensus';
 import { updateTree } from '@nacre/crypto';
+import { signingKey } from './account-keys.ts';
 import type { BlockEffects, FailureReason, Outcome } from './block-effects.ts';
 import type { CommittedState } from './committed-state.ts';
+import { endEpoch } from './end-epoch.ts';
+import type { EpochStart } from './epoch-book.ts';
+import { endsEpoch } from './epoch-info.ts';
 import { executeOperation } from './execute-operation.ts';
 import type { Genesis } from './genesis.ts';
 import { Overlay } from './overlay.ts';
 import { useBytes } from './quota.ts';
 import { RecordAppends } from './record-appends.ts';
 import { ACCOUNT } from './state-kinds.ts';
-import type { Transaction } from './transaction.ts';
+import { checkLimits, type Transaction } from './transaction.ts';
 
 export interface ExecutionContext {
   readonly genesis: Genesis;
-  readonly committee: Committee;
+  readonly epoch: EpochStart;
+  /** The committee of the epoch after, unless somebody is quarantined before. */
+  readonly scheduled: () => Committee;
   readonly height: number;
   /** Of the block. */
   readonly timeMs: number;
@@ -21,6 +27,11 @@ export interface ExecutionContext {
   readonly state: CommittedState;
   /** Whether an earlier block holds this transaction. */
   readonly isIncluded: (txId: Hash) => boolean;
+}
+
+interface Admitted {
+  readonly sponsor: Address;
+  readonly isRetired: boolean;
 }
 
 /** One block's execution on top of its parent's state: transactions in order, then `seal`. Deterministic, and writes nothing. */
@@ -40,12 +51,15 @@ export class BlockExecution {
    * Runs one transaction whose signature is (or will be) verified with the account's key before this block.
    *
    * @returns its outcome; or why no block at this place may hold it, and then nothing has changed: `EXPIRED`, `TOO_FAR_AHEAD`, `DUPLICATE`,
-   * `UNKNOWN_ACCOUNT`, `QUOTA_EXCEEDED`
+   * `UNKNOWN_ACCOUNT`, `KEY_UNKNOWN`, `QUOTA_EXCEEDED`, and codes of `checkLimits`
    */
   include(transaction: Transaction): Result<Outcome, Refusal> {
-    const sponsor = this.admit(transaction);
-    if (!sponsor.ok) return sponsor;
-    const outcome = this.#run(transaction, sponsor.value);
+    const admitted = this.admit(transaction);
+    if (!admitted.ok) return admitted;
+    const { sponsor, isRetired } = admitted.value;
+    const outcome: Outcome = isRetired
+      ? { status: 'failed', reason: { code: 'KEY_RETIRED', operation: 0 } }
+      : this.#run(transaction, sponsor);
     this.#included.add(toHex(transaction.txId));
     this.#outcomes.push(outcome);
     return ok(outcome);
@@ -55,12 +69,18 @@ export class BlockExecution {
    * What `include` asks before it runs a transaction: whether a block at this place may hold it, however it ends there. Its bytes are counted
    * on the quota.
    *
-   * @returns the sponsor whose quota it uses, or a refusal of `include`
+   * @returns the sponsor whose quota it uses and whether its key is one that has no effect any more, or a refusal of `include`
    */
-  admit({ txId, contents, bytes }: Transaction): Result<Address, Refusal> {
-    const { genesis, committee, timeMs } = this.#context;
+  admit(transaction: Transaction): Result<Admitted, Refusal> {
+    const { txId, contents, bytes } = transaction;
+    const { genesis, epoch, timeMs } = this.#context;
+    const { committee } = epoch.info;
+    const { parameters } = epoch;
     const { account, validUntilMs } = contents;
-    const latestMs = timeMs + genesis.parameters.validityWindowMs;
+    // It may have been checked when other limits were in force.
+    const within = transaction.limits === parameters ? ok(undefined) : checkLimits(transaction, { scheme: genesis.scheme, parameters });
+    if (!within.ok) return within;
+    const latestMs = timeMs + parameters.validityWindowMs;
     if (validUntilMs < timeMs) return fail({ code: 'EXPIRED', validUntilMs, timeMs });
     if (validUntilMs > latestMs) return fail({ code: 'TOO_FAR_AHEAD', validUntilMs, latestMs });
     const id = toHex(txId);
@@ -68,14 +88,18 @@ export class BlockExecution {
     // The state before the block: signatures are checked before it runs, against keys that are decided.
     const signer = this.overlay.before(ACCOUNT, account);
     if (signer === undefined) return fail({ code: 'UNKNOWN_ACCOUNT', account: toHex(account) });
-    const use = { sponsor: signer.sponsor, bytes: bytes.length, timeMs };
-    const quota = useBytes(this.overlay, use, { committee, parameters: genesis.parameters });
-    return quota.ok ? ok(signer.sponsor) : quota;
+    const key = signingKey(signer, contents);
+    if (key === undefined) return fail({ code: 'KEY_UNKNOWN', account: toHex(account), keyId: toHex(contents.keyId) });
+    const sponsor = committee.indexOf(account) === null ? signer.sponsor : account;
+    const quota = useBytes(this.overlay, { sponsor, bytes: bytes.length, timeMs }, { committee, parameters });
+    return quota.ok ? ok({ sponsor, isRetired: key.isRetired }) : quota;
   }
 
   #run(transaction: Transaction, sponsor: Address): Outcome {
-    const { genesis, committee, height, timeMs } = this.#context;
-    const { scheme, parameters } = genesis;
+    const { genesis, epoch, height, timeMs } = this.#context;
+    const { scheme } = genesis;
+    const { parameters } = epoch;
+    const { committee } = epoch.info;
     const place = { scheme, parameters, committee, height, timeMs, overlay: this.overlay, appends: this.#appends, transaction, sponsor };
     const appended = this.#appends.length;
     const reason = this.overlay.attempt((): FailureReason | null => {
@@ -90,13 +114,22 @@ export class BlockExecution {
     return { status: 'failed', reason };
   }
 
-  /** Hashes what has changed into the state tree. Call once, last. */
+  /** Ends the epoch if the block is its last one, and hashes what has changed into the state tree. Call once, last. */
   seal(): BlockEffects {
     const { state } = this.#context;
+    const nextEpoch = this.#endEpoch();
     const { latest, ...appended } = this.#appends.seal(this.overlay, state.logTiles);
     const values = this.overlay.writes();
     const updates = values.map(({ stateKey, valueHash }) => ({ key: stateKey, valueHash }));
     const { root, pages } = updateTree(state.pages, state.root, [...updates, ...latest]);
-    return { ...appended, stateRoot: root, outcomes: this.#outcomes, values, pages };
+    return { ...appended, stateRoot: root, nextEpoch, outcomes: this.#outcomes, values, pages };
+  }
+
+  #endEpoch(): EpochStart | null {
+    const { genesis, epoch, scheduled, height, timeMs } = this.#context;
+    const { info, parameters } = epoch;
+    if (!endsEpoch({ height, timeMs }, info, parameters)) return null;
+    const { allowLargeWeights } = genesis;
+    return endEpoch(this.overlay, { info, height, timeMs, scheduled: scheduled(), allowLargeWeights });
   }
 }

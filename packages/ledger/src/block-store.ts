@@ -1,9 +1,20 @@
 import { bytesEqual, type Hash, type Store, type StoreOperation, toHex } from '@nacre/base';
+import { type Certificate, type Committee, decodeCertificate, encodeCertificate, minimalCertificate } from '@nacre/consensus';
 import { Block } from './block.ts';
 import { LedgerError } from './errors.ts';
 import type { Genesis } from './genesis.ts';
-import { blockKey, bodyKey, bodyOperation, candidateHash, candidateHeight, candidateKey, candidatesUpTo, heightKey } from './keys.ts';
-import { decodeTransaction, type Transaction } from './transaction.ts';
+import {
+  blockKey,
+  bodyKey,
+  bodyOperation,
+  candidateHash,
+  candidateHeight,
+  candidateKey,
+  candidatesUpTo,
+  heightKey,
+  linkKey,
+} from './keys.ts';
+import { readTransaction, type Transaction } from './transaction.ts';
 
 /** Candidates of decided heights deleted with one apply; the rest follows with the next. */
 const CANDIDATES_DROPPED_MAX = 256;
@@ -52,6 +63,20 @@ export class BlockStore {
     return block;
   }
 
+  /** See `Ledger.linkCertificate`. @throws {LedgerError} code `LEDGER_DAMAGED` */
+  link(height: number): Certificate | undefined {
+    const bytes = this.#store.get(linkKey(height));
+    if (bytes === undefined) return undefined;
+    const decoded = decodeCertificate(bytes);
+    if (!decoded.ok) throw LedgerError.damaged('the certificate of a change of committees does not decode', { fields: { height } });
+    return decoded.value;
+  }
+
+  /** Keeps what shows for good that a committee has handed over to the next. */
+  linkOperation(committee: Committee, certificate: Certificate): StoreOperation {
+    return { type: 'put', key: linkKey(certificate.height), value: encodeCertificate(minimalCertificate(committee, certificate)) };
+  }
+
   body(bodyHash: Hash): Uint8Array | undefined {
     return this.#store.get(bodyKey(bodyHash));
   }
@@ -59,7 +84,7 @@ export class BlockStore {
   /** A transaction that a stored block lists. @throws {LedgerError} code `LEDGER_DAMAGED` */
   transaction(bodyHash: Hash): Transaction {
     const bytes = this.body(bodyHash);
-    const decoded = bytes === undefined ? undefined : decodeTransaction(bytes, this.#genesis);
+    const decoded = bytes === undefined ? undefined : readTransaction(bytes, this.#genesis);
     if (decoded?.ok && toHex(decoded.value.bodyHash) === toHex(bodyHash)) return decoded.value;
     throw LedgerError.damaged('the body of a stored block is missing or is another one', { fields: { bodyHash: toHex(bodyHash) } });
   }

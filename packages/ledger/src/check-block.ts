@@ -12,7 +12,7 @@ import type { Transaction } from './transaction.ts';
  *
  * @param transactions those that the block lists, in its order, signatures verified
  * @returns codes of `checkHeader`, `BLOCK_TRANSACTIONS_TOO_MANY`, `BLOCK_TOO_LARGE`, `TRANSACTION_REFUSED` (with `index` and `reason`), those of
- * `creditCommits`, and `STATE_ROOT`
+ * `creditCommits`, `NEXT_COMMITTEE_HASH`, and `STATE_ROOT`
  */
 export function checkBlock(
   block: Block,
@@ -20,8 +20,8 @@ export function checkBlock(
   place: BlockPlace & { readonly execution: BlockExecution },
 ): Result<Candidate, Refusal> {
   const { header, bodyHashes } = block;
-  const { execution, committee } = place;
-  const { parameters } = place.genesis;
+  const { execution } = place;
+  const { info, parameters } = place.epoch;
   const inOrder =
     transactions.length === bodyHashes.length && transactions.every(({ bodyHash }, i) => bytesEqual(bodyHash, bodyHashes[i] as Uint8Array));
   assert(inOrder, 'a block is checked with the transactions that it lists');
@@ -37,12 +37,13 @@ export function checkBlock(
     const included = execution.include(transaction);
     if (!included.ok) return fail({ code: 'TRANSACTION_REFUSED', index, reason: included.error });
   }
-  const { height, epoch, lateCommits } = header;
+  const { height, lateCommits } = header;
   const { parentCertificate } = block;
-  const credits = { height, epoch, committeeSize: committee.size, parentCertificate, lateCommits, parameters };
-  const credited = creditCommits(execution.overlay, credits);
+  const credited = creditCommits(execution.overlay, { height, info, parentCertificate, lateCommits, parameters });
   if (!credited.ok) return credited;
   const effects = execution.seal();
+  const next = effects.nextEpoch?.info ?? info;
+  if (!bytesEqual(header.nextCommitteeHash, next.committee.hash)) return fail({ code: 'NEXT_COMMITTEE_HASH', height });
   if (!bytesEqual(effects.stateRoot, header.stateRoot)) return fail({ code: 'STATE_ROOT', height });
   return ok({ block, blockHash: block.hash, transactions, effects });
 }

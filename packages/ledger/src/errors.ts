@@ -6,6 +6,10 @@ export type LedgerErrorCode =
   | 'LEDGER_DAMAGED'
   /** The store belongs to another network. */
   | 'LEDGER_FOREIGN'
+  /** The network has gone on to rules that this program does not know. */
+  | 'PROTOCOL_UNKNOWN'
+  /** Who decides a height was asked for before it is known: see `Ledger.epochOf`. */
+  | 'HEIGHT_UNKNOWN'
   /** A genesis or transaction was to be made from values that break its rules; `fields.refusal` says which. */
   | 'INPUT_INVALID';
 
@@ -16,6 +20,16 @@ export class LedgerError extends NacreError<LedgerErrorCode> {
   static damaged(what: string, options: Omit<NacreErrorOptions, 'hint'> = {}): LedgerError {
     const hint = 'The data directory is damaged: fetch the chain again from peers into an empty one; the vote journal and the key stay.';
     return new LedgerError('LEDGER_DAMAGED', `damaged ledger: ${what}`, { ...options, hint });
+  }
+
+  static protocolUnknown(fields: { readonly protocolVersion: number; readonly known: number; readonly epoch: number }): LedgerError {
+    const hint = 'Install a version of nacre that knows this protocol version, and start it on the same data directory.';
+    return new LedgerError('PROTOCOL_UNKNOWN', `the network follows protocol version ${fields.protocolVersion}`, { fields, hint });
+  }
+
+  static heightUnknown(height: number, tipHeight: number): LedgerError {
+    const hint = 'The committee of a height is known once the block before it is decided here.';
+    return new LedgerError('HEIGHT_UNKNOWN', `nobody knows yet who decides height ${height}`, { fields: { height, tipHeight }, hint });
   }
 
   static foreign(genesisHash: Hash): LedgerError {

@@ -53,7 +53,7 @@ function createAccount(publicKey: Uint8Array, scope: OperationScope): FailureCod
   const used = sponsorshipAt(overlay, sponsor, { timeMs, quotaWindowMs: parameters.quotaWindowMs });
   if (used.accounts >= parameters.accountsPerValidatorMax) return 'ACCOUNT_QUOTA_EXCEEDED';
   overlay.set(SPONSORSHIP, sponsor, { ...used, accounts: used.accounts + 1 });
-  overlay.set(ACCOUNT, address, { publicKey, sponsor });
+  overlay.set(ACCOUNT, address, { publicKey, sponsor, retired: null });
   return null;
 }
 

@@ -1,5 +1,5 @@
 import { ContainerType, ListCompositeType, type ValueOf } from '@chainsafe/ssz';
-import type { Address, Hash } from '@nacre/base';
+import { type Address, bytesEqual, type Hash } from '@nacre/base';
 import {
   bitsToValidators,
   ChainType,
@@ -106,4 +106,9 @@ export const decodeHeader = headerCodec.decode;
 /** The block's identity: what votes, certificates and the next block name. */
 export function blockHash(header: Header): Hash {
   return taggedHash(BLOCK_TAG, encodeHeader(header));
+}
+
+/** Whether another committee decides the next block. */
+export function changesCommittee({ committeeHash, nextCommitteeHash }: Pick<Header, 'committeeHash' | 'nextCommitteeHash'>): boolean {
+  return !bytesEqual(committeeHash, nextCommitteeHash);
 }

@@ -1,10 +1,12 @@
+export { keyIdOf, POSSESSION_CONTEXT, possessionMessage } from './account-keys.ts';
 export { BLOCK_BYTES_MAX, Block, decodeBlock, encodeBlock, type LateCommit, transactionsRoot } from './block.ts';
 export type { BlockEffects, FailureCode, FailureReason, Outcome } from './block-effects.ts';
 export { buildTransaction, type TransactionRequest } from './build-transaction.ts';
 export { canonicalJson, JSON_MEDIA_TYPE } from './canonical-json.ts';
+export type { EpochInfo } from './epoch-info.ts';
 export { LedgerError, type LedgerErrorCode } from './errors.ts';
 export { formatGenesis, type Genesis, type GenesisValidator } from './genesis.ts';
-export { blockHash, decodeHeader, encodeHeader, HEADER_BYTES_MAX, type Header, type LateCommitters } from './header.ts';
+export { blockHash, changesCommittee, decodeHeader, encodeHeader, HEADER_BYTES_MAX, type Header, type LateCommitters } from './header.ts';
 export {
   bodyKey,
   bodyOperation,
@@ -21,13 +23,23 @@ export { Ledger } from './ledger.ts';
 export * from './ledger-types.ts';
 export { isMediaType, isName } from './names.ts';
 export * from './operation.ts';
-export { type ChainParameters, chainParameters, PARAMETER_RULES, type ParameterName, type ParameterRule } from './parameters.ts';
+export {
+  type ChainParameters,
+  chainParameters,
+  PARAMETER_RULES,
+  type ParameterName,
+  type ParameterRule,
+  PROTOCOL_VERSION_MAX,
+} from './parameters.ts';
 export { createGenesis, type NewGenesis, parseGenesis } from './parse-genesis.ts';
 export { PROOF_BYTES_MAX } from './proof.ts';
 export type { ServiceRecord } from './record.ts';
 export type { RecordPage } from './record-store.ts';
+export type * from './set-change.ts';
+export type { Member, Offence, OffenceKind, OffencePlace, Performance, Proposal, Registry, Verdict } from './set-kinds.ts';
 export type { Account, Participation, RecordLog, Recovery, Service } from './state-kinds.ts';
 export { decodeTransaction, TRANSACTION_CONTEXT, type Transaction, type TransactionContents } from './transaction.ts';
+export type { ValidatorSet } from './validator-set.ts';
 export { type Proven, type ProvenClaim, verifyProof } from './verify-proof.ts';
 export * from './vote-journal.ts';
 export type { Doubt, DoubtCode } from './vote-journal-doubt.ts';

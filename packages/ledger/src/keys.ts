@@ -32,6 +32,8 @@ const PREFIX = {
   recordRange: prefix(0x0b),
   /** State key of (service, key), record index -> empty. */
   recordKey: prefix(0x0c),
+  /** Height of the last block of an epoch -> certificate of it, if the next one has another committee. */
+  link: prefix(0x0d),
 
   /** Transaction id -> body hash and standing: what waits in the replica's mempool. */
   pending: prefix(0x20),
@@ -84,6 +86,7 @@ export const logTileKey = (service: string, level: number, index: number): Uint8
   concatBytes(PREFIX.logTile, named(service), Uint8Array.of(level), uint64Bytes(index));
 export const recordRangeKey = (service: string, first: number): Uint8Array =>
   concatBytes(PREFIX.recordRange, named(service), uint64Bytes(first));
+export const linkKey = (height: number): Uint8Array => concatBytes(PREFIX.link, uint64Bytes(height));
 export const recordKeyKey = (stateKey: Hash, index: number): Uint8Array => concatBytes(PREFIX.recordKey, stateKey, uint64Bytes(index));
 
 /** Bodies are stored once, whether they wait, stand in a candidate or in a decided block. */

@@ -22,12 +22,14 @@ import { BlockStore } from './block-store.ts';
 import { checkBlock } from './check-block.ts';
 import { CommittedState } from './committed-state.ts';
 import { effectOperations } from './effect-operations.ts';
+import { EpochBook } from './epoch-book.ts';
+import type { EpochInfo } from './epoch-info.ts';
 import { LedgerError } from './errors.ts';
 import type { Genesis } from './genesis.ts';
 import { genesisState } from './genesis-state.ts';
-import type { Header } from './header.ts';
+import { changesCommittee, type Header } from './header.ts';
 import type { BlockPlace } from './header-rules.ts';
-import { expiredKey, historyTileKey, statusKey, tipKey } from './keys.ts';
+import { historyTileKey, statusKey, tipKey } from './keys.ts';
 import type {
   Applied,
   Candidate,
@@ -39,6 +41,7 @@ import type {
   TransactionStatus,
 } from './ledger-types.ts';
 import { makeProof, type ProofSubject } from './make-proof.ts';
+import { type ChainParameters, PROTOCOL_VERSION_MAX } from './parameters.ts';
 import { proposeBlock } from './propose-block.ts';
 import type { ServiceRecord } from './record.ts';
 import { type RecordPage, RecordStore } from './record-store.ts';
@@ -54,11 +57,13 @@ import {
   SERVICE,
   type Service,
 } from './state-kinds.ts';
-import { expiredStatusCodec, includedStatusCodec } from './status.ts';
+import { expiredStatusCodec, includedStatusCodec, readStatus } from './status.ts';
 import { historyTiles, readTip, verifyTail } from './stored-tail.ts';
 import { type StoredTip, storedTipCodec } from './tip.ts';
-import { decodeTransaction, TRANSACTION_CONTEXT, type Transaction, transactionIdOf } from './transaction.ts';
+import { decodeTransaction, readTransaction, type Transaction, transactionIdOf } from './transaction.ts';
+import { ValidatorSet } from './validator-set.ts';
 import { verifyBlockSignatures } from './verify-block-signatures.ts';
+import { verifyTransaction } from './verify-transaction.ts';
 
 /**
  * The chain as this node has decided it: its blocks, the state after the last one, and what may come next.
@@ -73,6 +78,7 @@ export class Ledger {
   readonly #blocks: BlockStore;
   readonly #records: RecordStore;
   readonly #state: CommittedState;
+  readonly #epochs: EpochBook;
   #tip: Tip;
   /** RFC 6962 root over all headers up to the tip. */
   #historyRoot: Hash;
@@ -86,6 +92,7 @@ export class Ledger {
     this.#blocks = blocks;
     this.#records = new RecordStore(dependencies.store, blocks);
     this.#state = new CommittedState(dependencies.store, stored.stateRoot);
+    this.#epochs = new EpochBook(this.#state, this.genesis);
     this.#historyRoot = stored.historyRoot;
     this.#tip = tipOf(stored, block?.header ?? null, this.genesis);
   }
@@ -94,7 +101,7 @@ export class Ledger {
    * Opens the chain that the store holds, or begins it in an empty one. What was applied without a sync before a crash may be missing; the
    * blocks are then decided or fetched again.
    *
-   * @throws {LedgerError} codes `LEDGER_DAMAGED`, `LEDGER_FOREIGN`
+   * @throws {LedgerError} codes `LEDGER_DAMAGED`, `LEDGER_FOREIGN`, `PROTOCOL_UNKNOWN`
    */
   static async open(dependencies: LedgerDependencies): Promise<Ledger> {
     const { genesis, store, verifier, log } = dependencies;
@@ -105,23 +112,70 @@ export class Ledger {
       await store.write(operations, { sync: true });
       stored = tip;
     }
-    const block = await verifyTail(stored, { genesis, store, blocks, verifier, committeeAt: () => genesis.committee });
+    const block = await verifyTail(stored, { genesis, store, blocks, verifier });
+    const ledger = new Ledger(dependencies, blocks, stored, block);
+    ledger.requireKnownProtocol();
     log.info({ height: stored.height, blockHash: toHex(stored.blockHash) }, 'ledger opened');
-    return new Ledger(dependencies, blocks, stored, block);
+    return ledger;
   }
 
   get tip(): Tip {
     return this.#tip;
   }
 
-  /** Who decides the block of a height. One committee serves for ever until sets can change; then this is where epochs come in. */
-  committeeAt(_height: number): Committee {
-    return this.genesis.committee;
+  /** Everything that decides whether the next block is valid; another object as soon as a value is another. */
+  get parameters(): ChainParameters {
+    return this.#epochs.current.parameters;
   }
 
-  /** See `decodeTransaction`. */
+  /** An epoch that has begun, the one of the next block included; undefined for any later one. */
+  epoch(epoch: number): EpochInfo | undefined {
+    const isKnown = Number.isSafeInteger(epoch) && epoch >= 0 && epoch <= this.#epochs.current.info.epoch;
+    return isKnown ? this.#epochs.at(epoch) : undefined;
+  }
+
+  /** The epoch of a height; undefined above that of the next block, because any block may be the last of its epoch. */
+  epochOf(height: number): EpochInfo | undefined {
+    return height >= 0 && height <= this.#tip.height + 1 ? this.#epochs.of(height) : undefined;
+  }
+
+  /** Who decides the block of a height that `epochOf` knows. @throws {LedgerError} code `HEIGHT_UNKNOWN` */
+  committeeAt(height: number): Committee {
+    const epoch = this.epochOf(height);
+    if (epoch === undefined) throw LedgerError.heightUnknown(height, this.#tip.height);
+    return epoch.committee;
+  }
+
+  /** Who will decide after the epoch of the next block, unless somebody is quarantined before: time to get connected. */
+  nextEpoch(): { readonly epoch: number; readonly committee: Committee } {
+    return { epoch: this.#epochs.current.info.epoch + 1, committee: this.#epochs.scheduled() };
+  }
+
+  /** The validator set as decided so far, open proposals, offences, and what a change would lead to. */
+  get validatorSet(): ValidatorSet {
+    return new ValidatorSet(this.#epochs, this.#state, this.#tip.timeMs);
+  }
+
+  /**
+   * Whoever would go on by rules that it does not know, would go on alone.
+   *
+   * @throws {LedgerError} code `PROTOCOL_UNKNOWN` if the next block belongs to an epoch of newer rules
+   */
+  requireKnownProtocol(): void {
+    const { parameters, info } = this.#epochs.current;
+    const { protocolVersion } = parameters;
+    if (protocolVersion <= PROTOCOL_VERSION_MAX) return;
+    throw LedgerError.protocolUnknown({ protocolVersion, known: PROTOCOL_VERSION_MAX, epoch: info.epoch });
+  }
+
+  /** By the parameters in force: see `decodeTransaction`. */
   decode(bytes: Uint8Array): Result<Transaction, Refusal> {
-    return decodeTransaction(bytes, this.genesis);
+    return decodeTransaction(bytes, this.genesis, this.parameters);
+  }
+
+  /** Whatever limits are in force: see `readTransaction`. For what certified headers or this node's own store name. */
+  read(bytes: Uint8Array): Result<Transaction, Refusal> {
+    return readTransaction(bytes, this.genesis);
   }
 
   /** Whether a decoded transaction may wait here for a block: see `checkAdmission`. Its signature is for `verifySignatures`. */
@@ -139,15 +193,15 @@ export class Ledger {
     return admitted.ok ? ok(undefined) : admitted;
   }
 
-  /** Verifies signatures with the keys of the tip's state; one verdict per transaction, false also for unknown accounts. */
+  /**
+   * Verifies signatures with the keys of the tip's state, those inside of operations included; one verdict per transaction, false also for
+   * unknown accounts and keys.
+   */
   verifySignatures(transactions: readonly Transaction[]): Promise<boolean[]> {
-    return Promise.all(
-      transactions.map(({ txId, contents, signature }) => {
-        const account = this.account(contents.account);
-        if (account === undefined) return Promise.resolve(false);
-        return this.#verifier.verify({ publicKey: account.publicKey, message: txId, context: TRANSACTION_CONTEXT, signature });
-      }),
-    );
+    const account = (address: Address) => this.account(address);
+    const epochOf = (height: number) => this.epochOf(height);
+    const verifying = { context: this.genesis.context, verifier: this.#verifier, account, epochOf };
+    return Promise.all(transactions.map((transaction) => verifyTransaction(transaction, verifying)));
   }
 
   /** Makes a block on the tip. Deterministic in its arguments and the tip. */
@@ -169,9 +223,9 @@ export class Ledger {
   /** The signatures beside a block's header. A refusal condemns this copy of the block, never the hash. */
   verifyBlockSignatures(block: Block): Promise<Result<void, Refusal>> {
     const { genesis } = this;
-    const committeeAt = (height: number) => this.committeeAt(height);
+    const epochOf = (height: number) => this.epochOf(height);
     const decidedHash = (height: number) => this.#blocks.hashAt(height);
-    return verifyBlockSignatures(block, { genesis, verifier: this.#verifier, committeeAt, decidedHash });
+    return verifyBlockSignatures(block, { genesis, verifier: this.#verifier, epochOf, decidedHash });
   }
 
   /**
@@ -207,6 +261,7 @@ export class Ledger {
     const { header } = candidate.block;
     assert(this.#applying === null, 'blocks are applied one after the other');
     assert(bytesEqual(header.parentHash, this.#tip.blockHash), 'a candidate is applied on the tip that it was executed on');
+    assert(certificate !== null || !changesCommittee(header), 'whoever cannot know the next committee must be shown that this one left');
     if (certificate !== null) {
       const fits = certificate.height === header.height && bytesEqual(certificate.blockHash, candidate.blockHash);
       assert(fits && checkCertificate(this.committeeAt(header.height), certificate).ok, 'a block is applied with its own certificate');
@@ -233,9 +288,12 @@ export class Ledger {
     for (const [index, { txId, ...outcome }] of statuses.entries()) {
       operations.push({ type: 'put', key: statusKey(txId), value: includedStatusCodec.encode({ ...outcome, height, index }) });
     }
+    if (certificate !== null && changesCommittee(block.header))
+      operations.push(this.#blocks.linkOperation(this.committeeAt(height), certificate));
     operations.push({ type: 'put', key: tipKey(), value: storedTipCodec.encode(stored) });
     await this.#store.write(operations, { sync: false });
     this.#state.advance(effects);
+    if (effects.nextEpoch !== null) this.#epochs.enter(effects.nextEpoch);
     this.#historyRoot = history.root;
     this.#tip = tipOf(stored, block.header, this.genesis);
     return { height, blockHash, timeMs, statuses };
@@ -264,6 +322,11 @@ export class Ledger {
     return this.#blocks.at(height + 1)?.parentCertificate ?? undefined;
   }
 
+  /** Minimal certificate, verified when it was stored, of a block after which another committee decides; undefined for any other block. */
+  linkCertificate(height: number): Certificate | undefined {
+    return this.#blocks.link(height);
+  }
+
   headerAt(height: number): Header | undefined {
     return this.#blocks.at(height)?.header;
   }
@@ -286,17 +349,7 @@ export class Ledger {
 
   /** Final status of a transaction; undefined if this node knows of none. */
   transactionStatus(txId: Hash): TransactionStatus | undefined {
-    const included = this.#store.get(statusKey(txId));
-    if (included !== undefined) {
-      const decoded = includedStatusCodec.decode(included);
-      if (!decoded.ok) throw LedgerError.damaged('a transaction status does not decode', { fields: { txId: toHex(txId) } });
-      return decoded.value;
-    }
-    const expired = this.#store.get(expiredKey(txId));
-    if (expired === undefined) return undefined;
-    const decoded = expiredStatusCodec.decode(expired);
-    if (!decoded.ok) throw LedgerError.damaged('a transaction status does not decode', { fields: { txId: toHex(txId) } });
-    return { status: 'expired', ...decoded.value };
+    return readStatus(this.#store, txId);
   }
 
   /** What to store under `expiredKey` for a transaction whose time the tip has passed. */
@@ -374,27 +427,21 @@ export class Ledger {
   }
 
   #place(): BlockPlace {
-    const { height } = this.#tip;
-    const committee = this.committeeAt(height + 1);
-    return {
-      genesis: this.genesis,
-      tip: this.#tip,
-      historyRoot: this.#historyRoot,
-      committee,
-      nextCommittee: this.committeeAt(height + 2),
-    };
+    this.requireKnownProtocol();
+    const epoch = this.#epochs.current;
+    const parentCommittee = this.committeeAt(this.#tip.height);
+    return { genesis: this.genesis, tip: this.#tip, historyRoot: this.#historyRoot, epoch, parentCommittee };
   }
 
   #execution(timeMs: number): BlockExecution {
-    const height = this.#tip.height + 1;
-    const isIncluded = (txId: Hash) => this.#store.get(statusKey(txId)) !== undefined;
     return new BlockExecution({
       genesis: this.genesis,
-      committee: this.committeeAt(height),
-      height,
+      epoch: this.#epochs.current,
+      scheduled: () => this.#epochs.scheduled(),
+      height: this.#tip.height + 1,
       timeMs,
       state: this.#state,
-      isIncluded,
+      isIncluded: (txId: Hash) => this.#store.get(statusKey(txId)) !== undefined,
     });
   }
 }

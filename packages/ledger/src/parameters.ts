@@ -21,8 +21,19 @@ const HOUR_MS = 3600 * SECOND_MS;
  * program with other defaults can never disagree about a block; the maxima are also the bounds of the wire types.
  */
 export const PARAMETER_RULES = {
-  /** Rules that this network follows. A program that does not know them refuses the genesis. */
-  protocolVersion: { unit: 'version', default: 1, min: 1, max: 1 },
+  /** Rules that this network follows; see {@link PROTOCOL_VERSION_MAX}. Any greater number can be decided, or programs would disagree about it. */
+  protocolVersion: { unit: 'version', default: 1, min: 1, max: 65_535 },
+
+  /** Block time from the end of one epoch to that of the next, at least. */
+  epochMs: { unit: 'ms', default: HOUR_MS, min: 1, max: 30 * 24 * HOUR_MS },
+  /** Blocks of one epoch at least, so that an epoch in which the chain stood still is long enough to be told about. */
+  epochBlocksMin: { unit: 'heights', default: 8, min: 1, max: 1_000_000 },
+  /** How long a proposed change may gather approvals, in block time. */
+  proposalWindowMs: { unit: 'ms', default: 24 * HOUR_MS, min: SECOND_MS, max: 365 * 24 * HOUR_MS },
+  /** Open proposals of one validator. A limit for each, not for all: otherwise one of them could take every place. */
+  proposalsPerValidatorMax: { unit: 'count', default: 8, min: 1, max: 32 },
+  /** Epochs after the one of an offence in which its evidence still counts. Longer: keys of the past stay dangerous for longer. */
+  evidenceEpochs: { unit: 'count', default: 8, min: 1, max: 10_000 },
 
   /** Bytes of all transactions of one block. Higher: longer rounds on slow links. A peer hands out a whole block in one answer. */
   blockBytesMax: { unit: 'bytes', default: 2 * MIB, min: 64 * KIB, max: 8 * MIB },
@@ -33,8 +44,8 @@ export const PARAMETER_RULES = {
   /** How many heights back a block may credit commits, its parent's included. */
   lateCommitHeights: { unit: 'heights', default: 8, min: 1, max: 8 },
 
-  /** Bytes of one encoded transaction with its signature. */
-  transactionBytesMax: { unit: 'bytes', default: MIB, min: 8 * KIB, max: 2 * MIB },
+  /** Bytes of one encoded transaction with its signature. At least what evidence takes: three ML-DSA-87 signatures. */
+  transactionBytesMax: { unit: 'bytes', default: MIB, min: 16 * KIB, max: 2 * MIB },
   /** Operations of one transaction. */
   operationsMax: { unit: 'count', default: 256, min: 1, max: 1024 },
   /** Records of one transaction, over all its operations. */
@@ -70,10 +81,19 @@ export const PARAMETER_RULES = {
   quotaBytesPerWindow: { unit: 'bytes', default: 1024 * MIB, min: MIB, max: 2 ** 50 },
 } as const satisfies Readonly<Record<string, ParameterRule>>;
 
+/**
+ * The newest rules that this program knows. A network goes on to newer ones by a change of the parameter `protocolVersion`; this program then
+ * has to be replaced before they are in force, and stops at that epoch if it was not.
+ */
+export const PROTOCOL_VERSION_MAX = 1;
+
 export type ParameterName = keyof typeof PARAMETER_RULES;
 
 /** The genesis parameters of a network; names, units and ranges in {@link PARAMETER_RULES}. */
 export type ChainParameters = { readonly [Name in ParameterName]: number };
+
+/** Parameters that the state can hold, those of later rules included. */
+export const PARAMETER_COUNT_MAX = 256;
 
 export const PARAMETER_NAMES = Object.keys(PARAMETER_RULES) as readonly ParameterName[];
 
@@ -83,14 +103,15 @@ export function chainParameters(overrides: Partial<ChainParameters> = {}): Chain
   return Object.fromEntries(entries) as ChainParameters;
 }
 
+export function isParameterName(name: string): name is ParameterName {
+  return Object.hasOwn(PARAMETER_RULES, name);
+}
+
 /** @returns the first number that is out of its range, or that contradicts another: `PARAMETER_OUT_OF_RANGE`, `PARAMETERS_INCONSISTENT` */
 export function checkParameters(parameters: ChainParameters): Result<void, Refusal> {
   for (const name of PARAMETER_NAMES) {
-    const { min, max, unit } = PARAMETER_RULES[name];
-    const value = parameters[name];
-    if (!Number.isSafeInteger(value) || value < min || value > max) {
-      return fail({ code: 'PARAMETER_OUT_OF_RANGE', path: `parameters.${name}`, value, min, max, unit });
-    }
+    const checked = checkParameter(name, parameters[name]);
+    if (!checked.ok) return checked;
   }
   // Otherwise a transaction could be admitted that no block may hold.
   if (parameters.transactionBytesMax > parameters.blockBytesMax) {
@@ -102,4 +123,11 @@ export function checkParameters(parameters: ChainParameters): Result<void, Refus
     });
   }
   return ok(undefined);
+}
+
+/** @returns `PARAMETER_OUT_OF_RANGE` */
+function checkParameter(name: ParameterName, value: number): Result<void, Refusal> {
+  const { min, max, unit } = PARAMETER_RULES[name];
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return ok(undefined);
+  return fail({ code: 'PARAMETER_OUT_OF_RANGE', path: `parameters.${name}`, value, min, max, unit });
 }

@@ -17,25 +17,25 @@ interface Proposing extends BlockPlace {
 
 /** Makes the next block of what is pending, and executes it. */
 export function proposeBlock(request: ProposeRequest, proposing: Proposing): ProposedCandidate {
-  const { genesis, tip, committee, execution, decidedHash } = proposing;
+  const { tip, execution, decidedHash } = proposing;
+  const { info, parameters } = proposing.epoch;
   const { proposer, timeMs, parentCertificate } = request;
   assert(timeMs > tip.timeMs, 'a block is later than its parent');
   const parent = checkParentCertificate(parentCertificate, proposing);
   assert(parent.ok, 'the proposer has the certificate of its tip');
-  const { transactions, hopeless } = pick(request.candidates, execution, genesis.parameters);
+  const { transactions, hopeless } = pick(request.candidates, execution, parameters);
   const recent = execution.overlay.get(PARTICIPATION, null)?.recent ?? [];
-  const { lateCommitsMax } = genesis.parameters;
+  const { lateCommitsMax } = parameters;
   const { lateCommits, late } = selectLateCommits({ votes: request.lateCommits, recent, decidedHash, lateCommitsMax });
   const fields = placeFields(proposing);
-  const { height, epoch } = fields;
-  const { parameters } = genesis;
-  const credits = { height, epoch, committeeSize: committee.size, parentCertificate, lateCommits: late, parameters };
-  const credited = creditCommits(execution.overlay, credits);
+  const { height } = fields;
+  const credited = creditCommits(execution.overlay, { height, info, parentCertificate, lateCommits: late, parameters });
   assert(credited.ok, 'the selected late commits can be credited');
   const effects = execution.seal();
   const bodyHashes = transactions.map(({ bodyHash }) => bodyHash);
   const header = {
     ...fields,
+    nextCommitteeHash: (effects.nextEpoch?.info ?? info).committee.hash,
     timeMs,
     proposer,
     parentCertificateDigest: parentCertificate === null ? ZERO_HASH : certificateDigest(parentCertificate),

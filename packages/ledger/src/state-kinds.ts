@@ -21,10 +21,19 @@ import { NonceType } from './wire.ts';
 const STATE_KEY_TAG = 'nacre/1/state-key';
 const STATE_VALUE_TAG = 'nacre/1/state-value';
 
+/** A key that signs no more, and until when transactions that it signed before may still be in a block. */
+export interface RetiredKey {
+  readonly publicKey: Uint8Array;
+  /** The last `validUntilMs` that a transaction signed in its time can have. */
+  readonly untilMs: number;
+}
+
 /** Who may sign, and on whose quota. Its address is that of its first key. */
 export interface Account {
   readonly publicKey: Uint8Array;
-  /** The validator whose quota it uses; a validator sponsors itself. */
+  /** The key before, kept until no transaction of its time can wait any more; null if there is none. */
+  readonly retired: RetiredKey | null;
+  /** The validator whose quota it uses, unless it is in the committee: then it uses its own. */
   readonly sponsor: Address;
 }
 
@@ -48,13 +57,17 @@ export interface Sponsorship {
   readonly bytesUsed: number;
 }
 
-/** Who signed what was decided: what weight changes will be judged by. */
+/** Who signed what was decided in the epoch of the next block: what weights are judged by at its end. */
 export interface Participation {
   readonly epoch: number;
   /** Heights of this epoch whose commits have been credited. */
   readonly heights: number;
   /** Credited commits of this epoch, by position in the committee. */
   readonly commits: readonly number[];
+  /** By position: heights of this epoch that were decided in a round that was its to propose in. */
+  readonly proposals: readonly number[];
+  /** By position: rounds that were its to propose in and passed without a decision. */
+  readonly passed: readonly number[];
   /** The credited validators of the last heights, ascending by height: later blocks may add to them, but not twice. */
   readonly recent: readonly LateCommitters[];
 }
@@ -99,7 +112,7 @@ export function stateValueHash(bytes: Uint8Array): Hash {
 /** Above the largest value: a service with all its writers. */
 const VALUE_BYTES_MAX = 512 * 1024;
 
-function valueCodec<Value>(name: string, type: Type<Value>): Codec<Value> {
+export function valueCodec<Value>(name: string, type: Type<Value>): Codec<Value> {
   return strictCodec(type, { name, bytesMax: VALUE_BYTES_MAX });
 }
 
@@ -117,10 +130,21 @@ export interface ServiceKey {
 
 const address = (identity: Address): Uint8Array => identity;
 
+const AccountType = new ContainerType({
+  publicKey: PublicKeyType,
+  sponsor: HashType,
+  retired: new ListCompositeType(new ContainerType({ publicKey: PublicKeyType, untilMs: Uint53Type }), 1),
+});
+
 export const ACCOUNT = new StateKind<Address, Account>(
   1,
   address,
-  valueCodec('account', new ContainerType({ publicKey: PublicKeyType, sponsor: HashType })),
+  convertedCodec(AccountType, {
+    name: 'account',
+    bytesMax: 8 * 1024,
+    toWire: ({ retired, ...account }) => ({ ...account, retired: retired === null ? [] : [retired] }),
+    fromWire: ({ retired: [retired], ...account }) => ({ ...account, retired: retired ?? null }),
+  }),
 );
 
 const ServiceType = new ContainerType({ definition: ServiceDefinitionType, sponsor: HashType });
@@ -169,6 +193,8 @@ const ParticipationType = new ContainerType({
   epoch: Uint53Type,
   heights: Uint53Type,
   commits: new ListBasicType(Uint53Type, COMMITTEE_SIZE_MAX),
+  proposals: new ListBasicType(Uint53Type, COMMITTEE_SIZE_MAX),
+  passed: new ListBasicType(Uint53Type, COMMITTEE_SIZE_MAX),
   recent: new ListCompositeType(
     new ContainerType({ height: Uint53Type, validators: ValidatorSetType }),
     PARAMETER_RULES.lateCommitHeights.max,
@@ -181,16 +207,15 @@ export const PARTICIPATION = new StateKind<null, Participation>(
   convertedCodec(ParticipationType, {
     name: 'participation',
     bytesMax: VALUE_BYTES_MAX,
-    toWire: ({ epoch, heights, commits, recent }) => ({
-      epoch,
-      heights,
+    toWire: ({ commits, proposals, passed, recent, ...counted }) => ({
+      ...counted,
       commits: [...commits],
+      proposals: [...proposals],
+      passed: [...passed],
       recent: recent.map(({ height, validators }) => ({ height, validators: validatorsToBits(validators) })),
     }),
-    fromWire: ({ epoch, heights, commits, recent }) => ({
-      epoch,
-      heights,
-      commits,
+    fromWire: ({ recent, ...counted }) => ({
+      ...counted,
       recent: recent.map(({ height, validators }) => ({ height, validators: bitsToValidators(validators) })),
     }),
   }),

@@ -1,7 +1,10 @@
 import { ContainerType } from '@chainsafe/ssz';
-import { fromUtf8, utf8 } from '@nacre/base';
+import { fromUtf8, type Hash, ok, type Result, type Store, toHex, utf8 } from '@nacre/base';
 import { type Codec, convertedCodec, strictCodec, Uint53Type } from '@nacre/consensus';
 import type { FailureCode, Outcome } from './block-effects.ts';
+import { LedgerError } from './errors.ts';
+import { expiredKey, statusKey } from './keys.ts';
+import type { TransactionStatus } from './ledger-types.ts';
 import { NameType, Uint32Type } from './wire.ts';
 
 /** Where a transaction stands in the chain, and how it ended there. */
@@ -41,3 +44,18 @@ export const expiredStatusCodec: Codec<ExpiredStatus> = strictCodec(new Containe
   name: 'expired status',
   bytesMax: 16,
 });
+
+/** Final status of a transaction as stored. @throws {LedgerError} code `LEDGER_DAMAGED` */
+export function readStatus(store: Store, txId: Hash): TransactionStatus | undefined {
+  const included = store.get(statusKey(txId));
+  const bytes = included ?? store.get(expiredKey(txId));
+  if (bytes === undefined) return undefined;
+  const decoded = included === undefined ? expiredFrom(bytes) : includedStatusCodec.decode(bytes);
+  if (!decoded.ok) throw LedgerError.damaged('a transaction status does not decode', { fields: { txId: toHex(txId) } });
+  return decoded.value;
+}
+
+function expiredFrom(bytes: Uint8Array): Result<TransactionStatus> {
+  const decoded = expiredStatusCodec.decode(bytes);
+  return decoded.ok ? ok({ status: 'expired', ...decoded.value }) : decoded;
+}

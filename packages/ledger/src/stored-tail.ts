@@ -4,10 +4,13 @@ import { logRootAt, proveKey, type TileReader } from '@nacre/crypto';
 import type { Block } from './block.ts';
 import type { BlockStore } from './block-store.ts';
 import { CommittedState } from './committed-state.ts';
+import { EpochBook } from './epoch-book.ts';
+import type { EpochInfo } from './epoch-info.ts';
 import { LedgerError } from './errors.ts';
 import type { Genesis } from './genesis.ts';
 import { historyTileKey, statusKey, tipKey } from './keys.ts';
 import { readState } from './overlay.ts';
+import { COMMITTEE, EPOCH, PARAMETERS, REGISTRY } from './set-kinds.ts';
 import { PARTICIPATION, RECORD_LOG, type StateKind, stateValueHash } from './state-kinds.ts';
 import { includedStatusCodec } from './status.ts';
 import { type StoredTip, storedTipCodec } from './tip.ts';
@@ -17,7 +20,6 @@ export interface Tail {
   readonly store: Store;
   readonly blocks: BlockStore;
   readonly verifier: Verifier;
-  readonly committeeAt: (height: number) => Committee;
 }
 
 /** @returns the stored tip, or undefined if the store is new */
@@ -47,11 +49,17 @@ export async function verifyTail(tip: StoredTip, tail: Tail): Promise<Block | nu
     if (!bytesEqual(network, genesis.hash)) throw LedgerError.foreign(genesis.hash);
     const state = new CommittedState(store, tip.stateRoot);
     checkValue(state, PARTICIPATION, null);
+    checkValue(state, REGISTRY, null);
+    checkValue(state, PARAMETERS, null);
+    const epochs = new EpochBook(state, genesis);
+    checkEpoch(state, epochs.current.info);
     if (block === null) return null;
     require(bytesEqual(block.header.stateRoot, tip.stateRoot), 'the state is not that of the last block');
     checkHistory(tip, block, store);
     for (const service of servicesOf(block, tail)) checkLog(state, service);
-    await checkTipCertificate(tip, tail);
+    const decidedIn = epochs.of(tip.height);
+    checkEpoch(state, decidedIn);
+    await checkTipCertificate(tip, decidedIn.committee, tail);
     return block;
   } catch (cause) {
     if (cause instanceof LedgerError || !(cause instanceof NacreError)) throw cause;
@@ -104,10 +112,19 @@ function checkValue<Identity, Value>(state: CommittedState, kind: StateKind<Iden
   require(fits, 'a state value is not the one in the tree');
 }
 
-async function checkTipCertificate({ height, blockHash, certificate }: StoredTip, { genesis, verifier, committeeAt }: Tail): Promise<void> {
+function checkEpoch(state: CommittedState, { epoch, committee }: EpochInfo): void {
+  checkValue(state, EPOCH, epoch);
+  checkValue(state, COMMITTEE, committee.hash);
+}
+
+async function checkTipCertificate(
+  { height, blockHash, certificate }: StoredTip,
+  committee: Committee,
+  { genesis, verifier }: Tail,
+): Promise<void> {
   if (certificate === null) return;
   require(certificate.height === height && bytesEqual(certificate.blockHash, blockHash), 'the certificate is not for the last block');
-  const verified = await verifyCertificate({ committee: committeeAt(height), context: genesis.context, certificate, verifier });
+  const verified = await verifyCertificate({ committee, context: genesis.context, certificate, verifier });
   require(verified.ok, 'the certificate of the last block does not hold');
 }
 

@@ -4,10 +4,10 @@ import { ChainType, FORMAT_VERSION, HashType, SignatureType, strictCodec, Uint53
 import { SCHEMES, taggedHash } from '@nacre/crypto';
 import type { Genesis } from './genesis.ts';
 import type { Operation } from './operation.ts';
-import { checkOperations } from './operation-rules.ts';
+import { checkOperations, type OperationContext } from './operation-rules.ts';
 import { OperationType, operationFromWire, operationToWire, type WireOperation } from './operation-wire.ts';
-import { PARAMETER_RULES } from './parameters.ts';
-import { NonceType } from './wire.ts';
+import { type ChainParameters, PARAMETER_RULES } from './parameters.ts';
+import { KeyIdType, NonceType } from './wire.ts';
 
 /** Domain of transaction signatures. What is signed is the id, which covers the contents. */
 export const TRANSACTION_CONTEXT = 'nacre/1/transaction';
@@ -20,6 +20,7 @@ const ContentsType = new ContainerType({
   genesisHash: HashType,
   chain: ChainType,
   account: HashType,
+  keyId: KeyIdType,
   nonce: NonceType,
   validUntilMs: Uint53Type,
   operations: new ListCompositeType(OperationType, PARAMETER_RULES.operationsMax.max),
@@ -36,6 +37,8 @@ export interface TransactionContents {
   readonly chain: number;
   /** The signer. */
   readonly account: Address;
+  /** Which of the account's keys the signature is for: see `keyIdOf`. */
+  readonly keyId: Uint8Array;
   /** 16 bytes that make the id unique, so that a submission can be repeated without being applied twice. */
   readonly nonce: Uint8Array;
   /** The last block time, ms since 1970, at which the transaction may be included. */
@@ -51,6 +54,8 @@ export interface Transaction {
   readonly bodyHash: Hash;
   readonly contents: TransactionContents;
   readonly signature: Uint8Array;
+  /** Those that it was checked against; null if against none, because it was read from where only checked ones come. */
+  readonly limits: ChainParameters | null;
   /** The canonical encoding. Whatever of the contents is bytes is a view of it, so nobody changes it. */
   readonly bytes: Uint8Array;
 }
@@ -72,12 +77,43 @@ export function encodeTransaction(genesis: Genesis, contents: TransactionContent
 /**
  * Reads a transaction and checks all that does not depend on state or time.
  *
- * @returns codes `TRANSACTION_TOO_LARGE`, `MALFORMED`, `WRONG_NETWORK`, `WRONG_CHAIN`, `SIGNATURE_LENGTH`, `TEXT_INVALID`, and
- * those of `checkOperations`
+ * @param parameters those in force; whoever knows nothing but the genesis takes those that the network began with
+ * @returns codes of `readTransaction` and `checkLimits`
  */
-export function decodeTransaction(bytes: Uint8Array, genesis: Genesis): Result<Transaction, Refusal> {
-  const { transactionBytesMax } = genesis.parameters;
-  if (bytes.length > transactionBytesMax) return fail({ code: 'TRANSACTION_TOO_LARGE', bytes: bytes.length, max: transactionBytesMax });
+export function decodeTransaction(
+  bytes: Uint8Array,
+  genesis: Genesis,
+  parameters: ChainParameters = genesis.parameters,
+): Result<Transaction, Refusal> {
+  const size = checkSize(bytes, parameters);
+  if (!size.ok) return size;
+  const read = readTransaction(bytes, genesis);
+  if (!read.ok) return read;
+  const checked = checkLimits(read.value, { scheme: genesis.scheme, parameters });
+  return checked.ok ? ok({ ...read.value, limits: parameters }) : checked;
+}
+
+/** That a transaction keeps within the parameters. @returns codes `TRANSACTION_TOO_LARGE` and those of `checkOperations` */
+export function checkLimits(
+  { bytes, contents }: Pick<Transaction, 'bytes' | 'contents'>,
+  context: OperationContext,
+): Result<void, Refusal> {
+  const size = checkSize(bytes, context.parameters);
+  return size.ok ? checkOperations(contents.operations, context) : size;
+}
+
+function checkSize(bytes: Uint8Array, { transactionBytesMax }: ChainParameters): Result<void, Refusal> {
+  if (bytes.length <= transactionBytesMax) return ok(undefined);
+  return fail({ code: 'TRANSACTION_TOO_LARGE', bytes: bytes.length, max: transactionBytesMax });
+}
+
+/**
+ * Reads a transaction whatever the limits are: one that is in the chain met those of its time, and one that a decided block lists will be
+ * checked with it.
+ *
+ * @returns codes `MALFORMED`, `WRONG_NETWORK`, `WRONG_CHAIN`, `SIGNATURE_LENGTH`, `TEXT_INVALID`
+ */
+export function readTransaction(bytes: Uint8Array, genesis: Genesis): Result<Transaction, Refusal> {
   const decoded = envelopeCodec.decode(bytes);
   if (!decoded.ok) return decoded;
   const { contents: wire, signature } = decoded.value;
@@ -87,12 +123,10 @@ export function decodeTransaction(bytes: Uint8Array, genesis: Genesis): Result<T
   if (signature.length !== signatureLength) return fail({ code: 'SIGNATURE_LENGTH', length: signature.length, expected: signatureLength });
   const operations = operationsFromWire(wire.operations);
   if (!operations.ok) return operations;
-  const checked = checkOperations(operations.value, genesis);
-  if (!checked.ok) return checked;
-  const { chain, account, nonce, validUntilMs } = wire;
-  const contents: TransactionContents = { chain, account, nonce, validUntilMs, operations: operations.value };
+  const { chain, account, keyId, nonce, validUntilMs } = wire;
+  const contents: TransactionContents = { chain, account, keyId, nonce, validUntilMs, operations: operations.value };
   const txId = taggedHash(TRANSACTION_ID_TAG, contentsBytes(bytes, signatureLength));
-  return ok({ txId, bodyHash: transactionBodyHash(txId, signature), contents, signature, bytes });
+  return ok({ txId, bodyHash: transactionBodyHash(txId, signature), contents, signature, limits: null, bytes });
 }
 
 /** The id of a transaction by its canonical bytes, which a node stored after it had decoded them once. */
@@ -119,7 +153,7 @@ function operationsFromWire(wire: readonly WireOperation[]): Result<Operation[],
 }
 
 function wireContents(genesis: Genesis, contents: TransactionContents) {
-  const { chain, account, nonce, validUntilMs } = contents;
+  const { chain, account, keyId, nonce, validUntilMs } = contents;
   const operations = contents.operations.map(operationToWire);
-  return { version: FORMAT_VERSION, genesisHash: genesis.hash, chain, account, nonce, validUntilMs, operations };
+  return { version: FORMAT_VERSION, genesisHash: genesis.hash, chain, account, keyId, nonce, validUntilMs, operations };
 }

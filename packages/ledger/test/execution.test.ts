@@ -19,7 +19,7 @@ describe('accounts', () => {
   test('of validators exist from genesis on and sponsor themselves', async () => {
     const chain = await TestChain.create();
     for (const { signer, address } of chain.validators) {
-      expect(chain.ledger.account(address)).toEqual({ publicKey: signer.publicKey, sponsor: address });
+      expect(chain.ledger.account(address)).toEqual({ publicKey: signer.publicKey, sponsor: address, retired: null });
     }
     expect(chain.ledger.account(chain.key('someone').address)).toBeUndefined();
   });
@@ -28,7 +28,11 @@ describe('accounts', () => {
     const chain = await TestChain.create();
     const someone = chain.key('someone');
     expect(await run(chain, chain.validator(2), [createAccount(someone)])).toBe('committed');
-    expect(chain.ledger.account(someone.address)).toEqual({ publicKey: someone.signer.publicKey, sponsor: chain.validator(2).address });
+    expect(chain.ledger.account(someone.address)).toEqual({
+      publicKey: someone.signer.publicKey,
+      sponsor: chain.validator(2).address,
+      retired: null,
+    });
   });
 
   // @mutation packages/ledger/src/execute-operation.ts

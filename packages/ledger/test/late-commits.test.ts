@@ -98,11 +98,11 @@ describe('late commits', () => {
   });
 
   // @mutation packages/ledger/src/participation.ts
-  // - if (last === undefined || last >= committeeSize) return
+  // - if (last === undefined || last >= info.committee.size) return
   // + if (last === undefined) return
   // @mutation packages/ledger/src/participation.ts
-  // - if (last === undefined || last >= committeeSize) return
-  // + if (last !== undefined && last >= committeeSize) return
+  // - if (last === undefined || last >= info.committee.size) return
+  // + if (last !== undefined && last >= info.committee.size) return
   test('are of validators of the committee, and of one at least', async () => {
     const { chain } = await lagging();
     const refused = { ok: false, error: { code: 'LATE_COMMITS_VALIDATORS', height: 8 } };

@@ -110,9 +110,9 @@ describe('a proof', () => {
     const { chain } = await filled();
     const hashes = await Promise.all(kinds.map(async ([, wanted]) => toHex(leafHash(await prove(chain, wanted)))));
     expect(hashes).toEqual([
-      '5a81f6c70a60c84db676176bd06e664f5e6fef30090600ac544cbc56a1ba7105',
-      '619d9b07c9c80fcace3ab158808a63af4523b359abba9f18c295c056468356dd',
-      '8edd6c0888d1a1c17a53d986e8ddeaf9730ef96e78a0b62365d8198b56b84960',
+      '82f2eb5c507dd5d0377f142239a686ca3bfeb02ad34414014bf34c1f8774ec04',
+      '9ea62e01129b55a34d7e5b1e130da985967afc0c1d307f67e13fbea3464b0ad7',
+      'd5ed8d8cad2f86d7324b5b6ae71186d27dc57052c6f841fe9f7ca3581bcdbeac',
     ]);
   });
 

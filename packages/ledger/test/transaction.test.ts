@@ -60,7 +60,15 @@ const everything: Operation[] = [
 ];
 
 function contents(operations: readonly Operation[], more: Partial<TransactionContents> = {}): TransactionContents {
-  return { chain: 0, account: account(7), nonce: new Uint8Array(16).fill(9), validUntilMs: 1_700_000_000_000, operations, ...more };
+  return {
+    chain: 0,
+    account: account(7),
+    keyId: new Uint8Array(8).fill(4),
+    nonce: new Uint8Array(16).fill(9),
+    validUntilMs: 1_700_000_000_000,
+    operations,
+    ...more,
+  };
 }
 
 function encoded(operations: readonly Operation[], more: Partial<TransactionContents> = {}, by: Genesis = genesis): Uint8Array {
@@ -102,10 +110,10 @@ describe('a transaction', () => {
     const decoded = decodeTransaction(encoded([append(), service()]), genesis);
     if (!decoded.ok) return expect.unreachable(decoded.error.code);
     expect(toHex(decoded.value.bytes.subarray(0, 96))).toBe(
-      '0109000000230100000165b9b1d1dd2498603c92620e9b1e171bded0806154bcfafcb03d985a5e2f27e5000000000707070707070707070707070707070707070707070707070707070707070707090909090909090909090909090909090068',
+      '01090000002b0100000171fda04d284acc4b24e6467fe07d4f32e4813c26c9721540563ba8f82fcf5902000000000707070707070707070707070707070707070707070707070707070707070707040404040404040409090909090909090909',
     );
-    expect(toHex(decoded.value.txId)).toBe('4af45e890409bff42cab0865e1bd0a79180c17bac9dcacddd7384fad53bdfc99');
-    expect(toHex(decoded.value.bodyHash)).toBe('e014b4d2831851316e6c13dc1a796a838c499feeb8939714d6415e85839012b0');
+    expect(toHex(decoded.value.txId)).toBe('37c96f2416bdd0144a2862cef7b226de3758270c73c32eafc3a2ad16a51677d0');
+    expect(toHex(decoded.value.bodyHash)).toBe('2528a1f690ece3955de93b639a7dcfa435ee8a1bd5cc96c93b9807b21031d6ad');
   });
 
   // @mutation packages/ledger/src/transaction.ts
@@ -166,12 +174,18 @@ describe('a transaction is refused', () => {
   });
 
   // @mutation packages/ledger/src/transaction.ts
-  // - if (bytes.length > transactionBytesMax)
-  // + if (bytes.length > transactionBytesMax + 1)
+  // - if (bytes.length <= transactionBytesMax) return
+  // + if (bytes.length <= transactionBytesMax + 1) return
   test('above the size that genesis allows', () => {
     const rest = encoded(records({ payload: new Uint8Array(0) }, { payload: new Uint8Array(0) }, { payload: new Uint8Array(0) })).length;
-    const tight = createGenesis({ network: 'test', timeMs: 0, scheme: 'ml-dsa-44', validators, parameters: { transactionBytesMax: 8192 } });
-    const payload = new Uint8Array(8192 - rest);
+    const tight = createGenesis({
+      network: 'test',
+      timeMs: 0,
+      scheme: 'ml-dsa-44',
+      validators,
+      parameters: { transactionBytesMax: 16_384 },
+    });
+    const payload = new Uint8Array(16_384 - rest);
     const [fits, exceeds] = [payload, new Uint8Array(payload.length + 1)].map((last) =>
       decodeTransaction(
         encoded(records({ payload: new Uint8Array(0) }, { payload: new Uint8Array(0) }, { payload: last }), {}, tight),
@@ -179,7 +193,7 @@ describe('a transaction is refused', () => {
       ),
     );
     expect(fits).toMatchObject({ ok: true });
-    expect(exceeds).toMatchObject({ ok: false, error: { code: 'TRANSACTION_TOO_LARGE', bytes: 8193, max: 8192 } });
+    expect(exceeds).toMatchObject({ ok: false, error: { code: 'TRANSACTION_TOO_LARGE', bytes: 16_385, max: 16_384 } });
   });
 
   // @mutation packages/ledger/src/transaction.ts

@@ -61,6 +61,7 @@ export type LedgerReader = Pick<
   | 'certificateAt'
   | 'transactionId'
   | 'participation'
+  | 'validatorSet'
   | 'recordLog'
   | 'records'
   | 'latest'

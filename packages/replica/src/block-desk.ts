@@ -169,7 +169,7 @@ export class BlockDesk {
    */
   async #complete(block: Block, source: string | null): Promise<Result<readonly Transaction[]> | null> {
     const { ledger, mempool, requests } = this.#context;
-    if (block.bodyHashes.length > ledger.genesis.parameters.blockTransactionsMax)
+    if (block.bodyHashes.length > ledger.parameters.blockTransactionsMax)
       return fail({ code: 'BLOCK_TOO_LARGE', transactions: block.bodyHashes.length });
     const bodies = new Map<string, Transaction>();
     const unverified: Transaction[] = [];

@@ -1,6 +1,16 @@
 import { bytesEqual, type Log, type Refusal, type Verifier } from '@nacre/base';
 import { type Certificate, type ChainContext, verifyCertificate } from '@nacre/consensus';
-import { type Applied, type Block, blockHash, decodeBlock, type Header, type Ledger, type Tip, type Transaction } from '@nacre/ledger';
+import {
+  type Applied,
+  type Block,
+  blockHash,
+  changesCommittee,
+  decodeBlock,
+  type Header,
+  type Ledger,
+  type Tip,
+  type Transaction,
+} from '@nacre/ledger';
 import type { PeerRequests } from './peer-requests.ts';
 import type { PeerTable, PeerView } from './peer-table.ts';
 import { HEADERS_PER_REQUEST_MAX } from './wire.ts';
@@ -33,8 +43,8 @@ interface CertifiedRange {
 }
 
 /**
- * Catches up with the peers: a range of headers that one verified certificate vouches for by parent hashes, then the
- * blocks of that range from several peers at once, each checked against its header and executed in order. What is
+ * Catches up with the peers: a range of headers that one verified certificate vouches for by parent hashes, up to a change of committees at
+ * most, then the blocks of that range from several peers at once, each checked against its header and executed in order. What is
  * applied stays, so it resumes by itself. Peers that lie or have nothing are dropped for as long as a run takes, and pay with their score if they lie.
  *
  * @see protocol, section 7
@@ -43,7 +53,7 @@ export class BlockSync {
   readonly #dependencies: Dependencies;
   #ended = false;
   #proving = false;
-  /** Greatest height that a verified certificate has shown to be decided since the last run. */
+  /** Greatest height that verified certificates have shown to be decided since the last run, or begun: see `provenBy`. */
   #provenHeight = 0;
 
   constructor(dependencies: Dependencies) {
@@ -72,7 +82,7 @@ export class BlockSync {
         if (claimant === undefined) break;
         asked.add(claimant.peer.id);
         const range = await this.#certifiedHeaders(claimant);
-        this.#provenHeight = Math.max(this.#provenHeight, range?.certificate.height ?? 0);
+        if (range !== null) this.#provenHeight = Math.max(this.#provenHeight, provenBy(range));
       }
     } finally {
       this.#proving = false;
@@ -110,7 +120,9 @@ export class BlockSync {
 
   async #askForHeaders(peerId: string): Promise<CertifiedRange | null> {
     const { requests, ledger, chain, verifier } = this.#dependencies;
-    const { tip } = ledger; // It may move while the answer is on its way.
+    // Both may move while the answer is on its way.
+    const { tip } = ledger;
+    const committee = ledger.committeeAt(tip.height + 1);
     const answer = await requests.headers(peerId, tip.height + 1, HEADERS_PER_REQUEST_MAX);
     if (answer === null || answer.headers.length === 0 || answer.certificate === null) return null;
     const { headers, certificate } = answer;
@@ -119,7 +131,12 @@ export class BlockSync {
       requests.penalize(peerId, refusal);
       return null;
     }
-    const committee = ledger.committeeAt(certificate.height);
+    const crossed = headers.findIndex((header, index) => changesCommittee(header) && index < headers.length - 1);
+    if (crossed >= 0) {
+      requests.penalize(peerId, { code: 'SYNC_COMMITTEE_CROSSED', height: tip.height + 1 + crossed });
+      return null;
+    }
+    // Not that of the certificate's height, which is unknown here, but that of all these headers.
     const verified = await verifyCertificate({ committee, context: chain, certificate, verifier });
     if (verified.ok) return { headers, certificate };
     requests.penalize(peerId, verified.error);
@@ -215,12 +232,22 @@ export class BlockSync {
     if (!block.ok || !bytesEqual(block.value.hash, blockHash(header)) || given.bodies.length !== block.value.bodyHashes.length) return null;
     const transactions: Transaction[] = [];
     for (const [i, body] of given.bodies.entries()) {
-      const decoded = ledger.decode(body);
+      // Not `decode`: the block's limits are those of its epoch, and may be other ones than the tip's.
+      const decoded = ledger.read(body);
       if (!decoded.ok || !bytesEqual(decoded.value.bodyHash, block.value.bodyHashes[i] as Uint8Array)) return null;
       transactions.push(decoded.value);
     }
     return { block: block.value, transactions };
   }
+}
+
+/**
+ * A range ends where the committee changes, however near that is, and nobody here can verify what comes after. So the block that ends it
+ * counts for the next height: only a network that works on that one could have shown it to us, asked because it claims to be further still.
+ */
+function provenBy({ headers, certificate }: CertifiedRange): number {
+  const last = headers.at(-1) as Header;
+  return certificate.height + (changesCommittee(last) ? 1 : 0);
 }
 
 /** Why the headers do not lead from our tip to the certificate; null if they do. */

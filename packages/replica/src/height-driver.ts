@@ -34,7 +34,7 @@ import {
   voteMessage,
 } from '@nacre/consensus';
 import { EMPTY_LOG_ROOT } from '@nacre/crypto';
-import { type Applied, type Block, decodeBlock, type Genesis, type Ledger, type VoteJournal } from '@nacre/ledger';
+import { type Applied, type Block, decodeBlock, type Ledger, type VoteJournal } from '@nacre/ledger';
 import { BlockDesk } from './block-desk.ts';
 import type { ReplicaConfiguration } from './configuration.ts';
 import type { Mempool } from './mempool.ts';
@@ -104,7 +104,7 @@ export class HeightDriver {
       committee: this.committee,
       self: this.#self,
       timeouts: context.configuration.timeouts,
-      time: timeBounds(context.ledger.genesis),
+      time: timeBounds(context.ledger),
       ...(restored === null ? {} : { restored: { messages: restored.messages, lock: restored.lock } }),
     });
     this.#blocks = new BlockDesk(this.height, context, {
@@ -421,7 +421,7 @@ export class HeightDriver {
   }
 }
 
-function timeBounds({ parameters }: Genesis): TimeBounds {
+function timeBounds({ parameters }: Ledger): TimeBounds {
   const { timePrecisionMs, timeDelayMs, timeDelayGrowthMs } = parameters;
   return { precisionMs: timePrecisionMs, delayMs: timeDelayMs, delayGrowthMs: timeDelayGrowthMs };
 }

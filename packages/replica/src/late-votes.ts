@@ -7,7 +7,7 @@ export async function takeLateVotes(view: PeerView, votes: readonly Vote[], cont
   const { verifier, transport, ledger, commits, chain } = context;
   for (const vote of votes) {
     if (!commits.wants(vote) || view.verifying >= VERIFYING_PER_PEER_MAX) continue;
-    const validator = ledger.committeeAt(vote.height).validators[vote.validator];
+    const validator = ledger.epochOf(vote.height)?.committee.validators[vote.validator];
     if (validator === undefined) continue;
     view.verifying++;
     const signed = { publicKey: validator.publicKey, message: voteMessage(chain, vote), context: VOTE_CONTEXT };

@@ -105,7 +105,7 @@ export class Mempool {
 
   /** Whether the last block was half full at least, and more waits: then it waits for room, and not because nobody else has it. */
   get waitsForRoom(): boolean {
-    return this.#byId.size > 0 && 2 * this.#decidedBytes >= this.#ledger.genesis.parameters.blockBytesMax;
+    return this.#byId.size > 0 && 2 * this.#decidedBytes >= this.#ledger.parameters.blockBytesMax;
   }
 
   /** Whether a client was promised this transaction here and it is not final yet. */
@@ -243,7 +243,7 @@ export class Mempool {
       const entries = await this.#store.scan({ gte, lt, limit: RESTORE_PAGE });
       for (const { key, value } of entries) {
         const body = this.#store.get(bodyKey(value.subarray(0, HASH_BYTES)));
-        const decoded = body === undefined ? undefined : this.#ledger.decode(body);
+        const decoded = body === undefined ? undefined : this.#ledger.read(body);
         if (decoded === undefined || !decoded.ok || this.#ledger.transactionStatus(decoded.value.txId) !== undefined) {
           stale.push({ type: 'delete', key });
         } else if (decoded.value.contents.validUntilMs < this.#ledger.tip.timeMs) {

@@ -55,7 +55,8 @@ export class PeerRequests {
     const wanted = new Set(asked.map(toHex));
     const transactions: Transaction[] = [];
     for (const body of answer.bodies) {
-      const decoded = this.#dependencies.ledger.decode(body);
+      // Whether it keeps within the limits is for whoever asked: the block that lists it is judged, and not the peer that has it.
+      const decoded = this.#dependencies.ledger.read(body);
       // Each hash is struck off when it was served, so that a peer cannot make us decode one body many times.
       if (!decoded.ok || !wanted.delete(toHex(decoded.value.bodyHash))) {
         this.penalize(peerId, { code: 'BODY_UNASKED' });

@@ -47,12 +47,13 @@ export class Recovery {
     if (this.#offer !== null && this.#offer.contents.validUntilMs > clock.nowMs()) return;
     this.#busy = true;
     try {
-      const { validityWindowMs } = ledger.genesis.parameters;
+      const { genesis, parameters } = ledger;
       const offer = await buildTransaction({
-        genesis: ledger.genesis,
+        genesis,
+        parameters,
         account: address,
         operations: [{ kind: 'validator.recover', nonce: this.#nonce }],
-        validUntilMs: clock.nowMs() + Math.min(RECOVERY_VALIDITY_MS, validityWindowMs),
+        validUntilMs: clock.nowMs() + Math.min(RECOVERY_VALIDITY_MS, parameters.validityWindowMs),
         nonce: random.bytes(NONCE_BYTES),
         signer,
       });

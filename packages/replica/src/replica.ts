@@ -1,9 +1,10 @@
 import { type Address, fail, type Hash, type Peer, type StoreOperation, type Timer } from '@nacre/base';
 import { CommitCollector, type RoundState, type Vote } from '@nacre/consensus';
-import { type Applied, Ledger, type Transaction, VoteJournal } from '@nacre/ledger';
+import { type Applied, Ledger, PARAMETER_RULES, type Transaction, VoteJournal } from '@nacre/ledger';
 import { BlockSync } from './block-sync.ts';
 import { LOCAL_CONFIGURATION, type ReplicaConfiguration } from './configuration.ts';
 import { EarlyMessages } from './early-messages.ts';
+import { reportEpoch } from './epoch-report.ts';
 import { type HeightContext, HeightDriver } from './height-driver.ts';
 import { INSTANCE_BYTES, InstanceGuard } from './instance-guard.ts';
 import { takeLateVotes } from './late-votes.ts';
@@ -86,7 +87,7 @@ export class Replica {
       log,
       ledger,
       mempool,
-      commits: new CommitCollector(options.genesis.parameters.lateCommitHeights),
+      commits: new CommitCollector(PARAMETER_RULES.lateCommitHeights.max),
       requests: this.#requests,
       identity: options.validator === null || journal === null ? null : { signer: options.validator.signer, journal },
       voteSeen: (validator, vote) => this.#twins.voteSeen(validator, vote),
@@ -217,6 +218,7 @@ export class Replica {
     try {
       while (!this.#isStopped()) {
         if (this.#failure !== null) throw this.#failure.error;
+        this.ledger.requireKnownProtocol();
         if (this.#forgotten !== null) await this.#enterDoubt(this.#forgotten);
         if (this.#sync.needed()) {
           this.#mode = 'syncing';
@@ -267,6 +269,7 @@ export class Replica {
       this.ledger.tip.timeMs,
     );
     await this.#recovery?.afterBlock();
+    reportEpoch({ ledger: this.ledger, log: this.#dependencies.log });
     if (this.#journal?.needsRotation) await this.#journal.rotate({ keepAbove: applied.height });
     for (const listener of this.#listeners) listener(applied);
   }

@@ -1,4 +1,4 @@
-import type { Hash, Verifier } from '@nacre/base';
+import { bytesEqual, type Hash, type Verifier } from '@nacre/base';
 import { type Certificate, type ChainContext, verifyCertificate } from '@nacre/consensus';
 import type { Header, Ledger } from '@nacre/ledger';
 import type { Mempool } from './mempool.ts';
@@ -66,7 +66,7 @@ export class Serving {
   async #certifiedHeaders(from: number, count: number): Promise<HeadersAnswer> {
     const { ledger } = this.#sources;
     let certificate: Certificate | null = null;
-    let last = Math.min(from + count - 1, ledger.tip.height);
+    let last = this.#lastUnderOneCommittee(from, Math.min(from + count - 1, ledger.tip.height));
     for (; last >= from && certificate === null; last--) certificate = await this.#verifiedCertificate(last);
     if (certificate === null) return { headers: [], certificate: null };
     const headers: Header[] = [];
@@ -78,8 +78,22 @@ export class Serving {
     return { headers, certificate };
   }
 
+  /** Whoever asks can verify nothing beyond a change of committees before it has executed the block that makes it. */
+  #lastUnderOneCommittee(from: number, last: number): number {
+    const { ledger } = this.#sources;
+    // Heights within one epoch have one committee, so only the ends of epochs are looked at.
+    for (let epoch = ledger.epochOf(from); epoch !== undefined; epoch = ledger.epoch(epoch.epoch + 1)) {
+      const next = ledger.epoch(epoch.epoch + 1);
+      if (next === undefined || next.firstHeight > last) return last;
+      if (!bytesEqual(next.committee.hash, epoch.committee.hash)) return next.firstHeight - 1;
+    }
+    return last;
+  }
+
   async #verifiedCertificate(height: number): Promise<Certificate | null> {
     const { ledger, chain, verifier } = this.#sources;
+    const link = ledger.linkCertificate(height);
+    if (link !== undefined) return link;
     if (height < 1 || this.#verdicts.get(height) === false) return null;
     const certificate = ledger.certificateAt(height) ?? null;
     if (certificate === null || this.#verdicts.get(height) === true) return certificate;

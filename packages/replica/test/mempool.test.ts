@@ -464,8 +464,8 @@ describe('a decided block', () => {
 });
 
 // @mutation packages/replica/src/mempool.ts
-// - return this.#byId.size > 0 && 2 * this.#decidedBytes >= this.#ledger.genesis.parameters.blockBytesMax;
-// + return this.#byId.size > 0 && this.#decidedBytes >= this.#ledger.genesis.parameters.blockBytesMax;
+// - return this.#byId.size > 0 && 2 * this.#decidedBytes >= this.#ledger.parameters.blockBytesMax;
+// + return this.#byId.size > 0 && this.#decidedBytes >= this.#ledger.parameters.blockBytesMax;
 // @mutation packages/replica/src/mempool.ts
 // - this.#decidedBytes = 0;
 // - for (const txId of decided) {
@@ -473,7 +473,8 @@ describe('a decided block', () => {
 test('waits for room after a block that was half full, if more is pending', async () => {
   const blockBytesMax = 2 * (await chain.anyTransaction()).bytes.length;
   const genesis = { ...chain.genesis, parameters: { ...chain.genesis.parameters, blockBytesMax } };
-  mempool = new Mempool(BOUNDS, { ledger: await openLedger(genesis, store), store });
+  // Parameters are read from the state, which begins with those of the genesis.
+  mempool = new Mempool(BOUNDS, { ledger: await openLedger(genesis, new MemoryStore()), store });
   const [first, second] = (await many(2)) as [Transaction, Transaction];
   for (const transaction of [first, second]) mempool.hear(transaction, NOW_MS);
   expect(mempool.waitsForRoom).toBe(false);

@@ -94,12 +94,12 @@ export class RecordSubmitter {
 
   async #sign({ address, signer }: KeyHolder, operations: readonly Operation[], validityMs: number): Promise<Result<Transaction, Refusal>> {
     const { clock, random, replica } = this.#dependencies;
-    const { genesis, tip } = replica.ledger;
-    const window = Math.min(validityMs, Math.floor(genesis.parameters.validityWindowMs / 2));
+    const { genesis, parameters, tip } = replica.ledger;
+    const window = Math.min(validityMs, Math.floor(parameters.validityWindowMs / 2));
     const validUntilMs = Math.max(clock.nowMs(), tip.timeMs) + window;
     const nonce = random.bytes(NONCE_BYTES);
     try {
-      return ok(await buildTransaction({ genesis, account: address, operations, validUntilMs, nonce, signer }));
+      return ok(await buildTransaction({ genesis, parameters, account: address, operations, validUntilMs, nonce, signer }));
     } catch (error) {
       if (error instanceof LedgerError && error.code === 'INPUT_INVALID') return fail(error.fields.refusal as Refusal);
       throw error;

@@ -94,7 +94,7 @@ export class ServiceRegistrar {
 
   #newService(name: string, schema: Schema): ServiceCreate {
     const { replica, account, writers } = this.#dependencies;
-    const { serviceOwnersMax, serviceWritersMax } = replica.ledger.genesis.parameters;
+    const { serviceOwnersMax, serviceWritersMax } = replica.ledger.parameters;
     const others = writers.filter((writer) => !bytesEqual(writer, account.address));
     const first = (count: number): Address[] => [account.address, ...others].slice(0, count).sort(compareBytes);
     const owners = first(serviceOwnersMax);

@@ -234,6 +234,13 @@ export const RPC_ERRORS = {
     false,
     'Use the scheme that the genesis names.',
   ),
+  KEY_RETIRED: entry(-32089, 'The key has been replaced.', false, "Sign it anew with the account's current key."),
+  KEY_UNKNOWN: entry(
+    -32090,
+    'The account has no such key.',
+    true,
+    "Sign with the account's current key; a new one counts from the block after the one that decided it.",
+  ),
 } as const satisfies Readonly<Record<string, ErrorEntry>>;
 
 export type RpcErrorCode = keyof typeof RPC_ERRORS;

@@ -83,13 +83,21 @@ export function chainMethods(backend: NodeBackend): Method[] {
         if (height > ledger.tip.height + 1) throw new RpcError('BLOCK_UNKNOWN', { chain, height, latestHeight: ledger.tip.height });
         const committee = ledger.committeeAt(height);
         const { heights = 0, commits = [] } = ledger.participation() ?? {};
-        const validators = committee.validators.map(({ address, weight }, index) => ({
-          address: formatAddress(address),
-          weight,
-          shard: chain,
-          performance: heights === 0 ? null : (commits[index] ?? 0) / heights,
-          quarantined: false,
-        }));
+        // Counted by places in the committee of the epoch that goes on.
+        const counted = ledger.committeeAt(ledger.tip.height + 1);
+        const held = new Set(
+          ledger.validatorSet.registry.members.filter((member) => member.held !== null).map(({ address }) => toHex(address)),
+        );
+        const validators = committee.validators.map(({ address, weight }) => {
+          const index = counted.indexOf(address);
+          return {
+            address: formatAddress(address),
+            weight,
+            shard: chain,
+            performance: heights === 0 || index === null ? null : (commits[index] ?? 0) / heights,
+            quarantined: held.has(toHex(address)),
+          };
+        });
         return { chain, height, totalWeight: committee.totalWeight, validators };
       },
     }),
