@@ -3,3 +3,4 @@ export * from './bytes.ts';
 export * from './errors.ts';
 export * from './limits.ts';
 export * from './ports.ts';
+export * from './signer-error.ts';

@@ -107,7 +107,36 @@ export interface SignedBytes {
 
 export interface Signer {
   readonly publicKey: Uint8Array;
-  sign(message: Uint8Array, context: string): Promise<Uint8Array>;
+  /**
+   * @param contents what `message` is the hash of, where the domain has hashes signed: a signer that asks what it signs can read it
+   * @throws {SignerError} only where the key is in another process
+   */
+  sign(message: Uint8Array, context: string, contents?: Uint8Array): Promise<Uint8Array>;
+}
+
+/** A vote or a proposal as its codec wrote it, signature included. */
+export interface RecalledMessage {
+  readonly kind: 'vote' | 'proposal';
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * What a key in another process has beside its signatures: it can be away, and it remembers what it signed in consensus, even what this
+ * process has lost.
+ */
+export interface Custody {
+  /** Number of the connection over which votes can be signed now; null while there is none. Never the same twice. */
+  readonly session: number | null;
+  /** Nothing is signed at this height or below; what was signed there may be forgotten. */
+  readonly floorHeight: number;
+  /**
+   * What was signed above a height, in the order of signing. Asked in each session before its first vote.
+   *
+   * @throws {SignerError}
+   */
+  recall(aboveHeight: number): Promise<readonly RecalledMessage[]>;
+  /** Calls `listener` after each change of `session`. @returns how to stop it */
+  onChange(listener: () => void): () => void;
 }
 
 export interface Verifier {

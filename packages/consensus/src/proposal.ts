@@ -1,5 +1,5 @@
 import { ContainerType, type ValueOf } from '@chainsafe/ssz';
-import { type Hash, SIGNATURE_BYTES_MAX } from '@nacre/base';
+import { HASH_BYTES, type Hash, SIGNATURE_BYTES_MAX } from '@nacre/base';
 import type { ChainContext } from './chain-context.ts';
 import { type Codec, convertedCodec } from './codec.ts';
 import {
@@ -58,9 +58,17 @@ export const ProposalType = new ContainerType({
 /** Longest encoding of a proposal in bytes: the fixed fields, one offset, one signature. */
 export const PROPOSAL_BYTES_MAX = 1 + 8 + 4 + 4 + 32 + 1 + 4 + SIGNATURE_BYTES_MAX;
 
-/** The bytes that a proposal's signature is over. */
-export function proposalMessage(context: ChainContext, content: ProposalContent): Uint8Array {
-  return ProposalMessageType.serialize({
+/** What a proposal's signature is over: where it counts and what it says. */
+export interface SignedProposal {
+  readonly context: ChainContext;
+  readonly content: ProposalContent;
+}
+
+/** For whoever is asked to sign a proposal and must know what it says. */
+export const proposalMessageCodec: Codec<SignedProposal> = convertedCodec(ProposalMessageType, {
+  name: 'proposal message',
+  bytesMax: 1 + HASH_BYTES + 4 + 8 + 4 + 4 + HASH_BYTES,
+  toWire: ({ context, content }: SignedProposal) => ({
     version: FORMAT_VERSION,
     genesisHash: context.genesisHash,
     chain: context.chain,
@@ -68,7 +76,16 @@ export function proposalMessage(context: ChainContext, content: ProposalContent)
     round: content.round,
     validRound: roundOrNoneToWire(content.validRound),
     blockHash: content.blockHash,
-  });
+  }),
+  fromWire: ({ genesisHash, chain, height, round, validRound, blockHash }) => ({
+    context: { genesisHash, chain },
+    content: { height, round, validRound: roundOrNoneFromWire(validRound), blockHash },
+  }),
+});
+
+/** The bytes that a proposal's signature is over. */
+export function proposalMessage(context: ChainContext, content: ProposalContent): Uint8Array {
+  return proposalMessageCodec.encode({ context, content });
 }
 
 /** For containers that hold proposals. */

@@ -1,5 +1,5 @@
 import { ContainerType, type ValueOf } from '@chainsafe/ssz';
-import { bytesEqual, type Hash, SIGNATURE_BYTES_MAX, ZERO_HASH } from '@nacre/base';
+import { bytesEqual, HASH_BYTES, type Hash, SIGNATURE_BYTES_MAX, ZERO_HASH } from '@nacre/base';
 import type { ChainContext } from './chain-context.ts';
 import { type Codec, convertedCodec } from './codec.ts';
 import {
@@ -57,9 +57,17 @@ export const VoteType = new ContainerType({
 /** Longest encoding of a vote in bytes: the fixed fields, one offset, one signature. */
 export const VOTE_BYTES_MAX = 1 + 8 + 4 + 1 + 32 + 1 + 4 + SIGNATURE_BYTES_MAX;
 
-/** The bytes that a vote's signature is over. */
-export function voteMessage(context: ChainContext, content: VoteContent): Uint8Array {
-  return VoteMessageType.serialize({
+/** What a vote's signature is over: where it counts and what it says. */
+export interface SignedVote {
+  readonly context: ChainContext;
+  readonly content: VoteContent;
+}
+
+/** For whoever is asked to sign a vote and must know what it says. */
+export const voteMessageCodec: Codec<SignedVote> = convertedCodec(VoteMessageType, {
+  name: 'vote message',
+  bytesMax: 1 + HASH_BYTES + 4 + 8 + 4 + 1 + HASH_BYTES,
+  toWire: ({ context, content }: SignedVote) => ({
     version: FORMAT_VERSION,
     genesisHash: context.genesisHash,
     chain: context.chain,
@@ -67,7 +75,16 @@ export function voteMessage(context: ChainContext, content: VoteContent): Uint8A
     round: content.round,
     kind: voteKindToWire(content.kind),
     blockHash: content.blockHash ?? ZERO_HASH,
-  });
+  }),
+  fromWire: ({ genesisHash, chain, height, round, kind, blockHash }) => ({
+    context: { genesisHash, chain },
+    content: { height, round, kind: voteKindFromWire(kind), blockHash: bytesEqual(blockHash, ZERO_HASH) ? null : blockHash },
+  }),
+});
+
+/** The bytes that a vote's signature is over. */
+export function voteMessage(context: ChainContext, content: VoteContent): Uint8Array {
+  return voteMessageCodec.encode({ context, content });
 }
 
 /** For containers that hold votes. */

@@ -28,7 +28,8 @@ export interface TransactionRequest {
 export async function buildTransaction(request: TransactionRequest): Promise<Transaction> {
   const { genesis, parameters = request.genesis.parameters, account, operations, validUntilMs, nonce, signer } = request;
   const contents = { chain: genesis.context.chain, account, keyId: keyIdOf(signer.publicKey), nonce, validUntilMs, operations };
-  const signature = await signer.sign(encodeContents(genesis, contents).txId, TRANSACTION_CONTEXT);
+  const { txId, bytes } = encodeContents(genesis, contents);
+  const signature = await signer.sign(txId, TRANSACTION_CONTEXT, bytes);
   const decoded = decodeTransaction(encodeTransaction(genesis, contents, signature), genesis, parameters);
   if (decoded.ok) return decoded.value;
   throw new LedgerError('INPUT_INVALID', `no node takes this transaction: ${decoded.error.code}`, { fields: { refusal: decoded.error } });

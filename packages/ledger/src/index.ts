@@ -38,7 +38,7 @@ export type { RecordPage } from './record-store.ts';
 export type * from './set-change.ts';
 export type { Member, Offence, OffenceKind, OffencePlace, Performance, Proposal, Registry, Verdict } from './set-kinds.ts';
 export type { Account, Participation, RecordLog, Recovery, Service } from './state-kinds.ts';
-export { decodeTransaction, TRANSACTION_CONTEXT, type Transaction, type TransactionContents } from './transaction.ts';
+export { decodeContents, decodeTransaction, TRANSACTION_CONTEXT, type Transaction, type TransactionContents } from './transaction.ts';
 export type { ValidatorSet } from './validator-set.ts';
 export { type Proven, type ProvenClaim, verifyProof } from './verify-proof.ts';
 export * from './vote-journal.ts';

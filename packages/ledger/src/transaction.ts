@@ -25,6 +25,10 @@ const ContentsType = new ContainerType({
   validUntilMs: Uint53Type,
   operations: new ListCompositeType(OperationType, PARAMETER_RULES.operationsMax.max),
 });
+const contentsCodec = strictCodec(ContentsType, {
+  name: 'transaction contents',
+  bytesMax: PARAMETER_RULES.transactionBytesMax.max,
+});
 const EnvelopeType = new ContainerType({ version: VersionType, contents: ContentsType, signature: SignatureType });
 const envelopeCodec = strictCodec(EnvelopeType, {
   name: 'transaction',
@@ -127,6 +131,23 @@ export function readTransaction(bytes: Uint8Array, genesis: Genesis): Result<Tra
   const contents: TransactionContents = { chain, account, keyId, nonce, validUntilMs, operations: operations.value };
   const txId = taggedHash(TRANSACTION_ID_TAG, contentsBytes(bytes, signatureLength));
   return ok({ txId, bodyHash: transactionBodyHash(txId, signature), contents, signature, limits: null, bytes });
+}
+
+/**
+ * Reads what an account signs, for a signer that asks what it signs. Of the rules, only the form is checked.
+ *
+ * @returns the contents and the id to sign; codes `MALFORMED`, `WRONG_NETWORK`, `WRONG_CHAIN`, `TEXT_INVALID`
+ */
+export function decodeContents(bytes: Uint8Array, genesis: Pick<Genesis, 'hash' | 'context'>): Result<Pick<Transaction, 'txId' | 'contents'>> {
+  const decoded = contentsCodec.decode(bytes);
+  if (!decoded.ok) return decoded;
+  const { genesisHash, chain, account, keyId, nonce, validUntilMs, operations: wire } = decoded.value;
+  if (!bytesEqual(genesisHash, genesis.hash)) return fail({ code: 'WRONG_NETWORK' });
+  if (chain !== genesis.context.chain) return fail({ code: 'WRONG_CHAIN', chain });
+  const operations = operationsFromWire(wire);
+  if (!operations.ok) return operations;
+  const contents = { chain, account, keyId, nonce, validUntilMs, operations: operations.value };
+  return ok({ txId: taggedHash(TRANSACTION_ID_TAG, bytes), contents });
 }
 
 /** The id of a transaction by its canonical bytes, which a node stored after it had decoded them once. */

@@ -19,6 +19,8 @@ export const DOUBT_CODES = [
   'JOURNAL_DIVERGED',
   /** A peer holds a vote of this key that the journal does not: the key has run elsewhere, or the home is an old copy. */
   'VOTE_UNKNOWN',
+  /** The signer in another process remembers another message of this key at a place where the journal has one, or one that cannot be read. */
+  'SIGNER_DIVERGED',
 ] as const;
 
 export type DoubtCode = (typeof DOUBT_CODES)[number];

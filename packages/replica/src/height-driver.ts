@@ -8,6 +8,7 @@ import {
   type Log,
   type Refusal,
   type Signer,
+  SignerError,
   type Timer,
   type Transport,
   toHex,
@@ -65,6 +66,8 @@ export interface HeightContext {
   readonly requests: PeerRequests;
   /** Null for a follower. */
   readonly identity: { readonly signer: Signer; readonly journal: VoteJournal } | null;
+  /** Told of a step that a signer in another process did not sign: the height ends, for us to be only an observer of it. */
+  readonly unsigned: (height: number, error: SignerError) => void;
   /** Told of every verified vote of another validator. */
   readonly voteSeen: (validator: Address, vote: Vote) => void;
 }
@@ -98,7 +101,8 @@ export class HeightDriver {
     this.#self = options.self;
     this.#context = context;
     this.committee = context.ledger.committeeAt(options.height);
-    const restored = this.#self === null || context.identity === null ? null : restoreOwnMessages(context.identity.journal, this.height);
+    const restored =
+      this.#self === null || context.identity === null ? null : restoreOwnMessages(context.identity.journal, this.height, this.#self);
     this.#core = new Core({
       height: this.height,
       committee: this.committee,
@@ -272,21 +276,12 @@ export class HeightDriver {
 
   /** The durability point: own messages leave only after the journal and the blocks they name are synced. */
   async #persistAndSend(ready: Ready): Promise<void> {
-    const { identity, chain } = this.#context;
+    const { identity } = this.#context;
     assert(identity !== null && this.#self !== null, 'only a validator signs');
     const { signer, journal } = identity;
-    const votes: Vote[] = [];
-    const proposals: { proposal: Proposal; justification: readonly Vote[] }[] = [];
-    for (const message of ready.sign) {
-      if (message.kind === 'vote') {
-        const signature = await signer.sign(voteMessage(chain, message.content), VOTE_CONTEXT);
-        votes.push({ ...message.content, validator: this.#self, signature });
-      } else {
-        const signature = await signer.sign(proposalMessage(chain, message.content), PROPOSAL_CONTEXT);
-        const proposal = { ...message.content, proposer: this.#self, signature };
-        proposals.push({ proposal, justification: message.justification });
-      }
-    }
+    const signed = await this.#sign(ready.sign, { signer, self: this.#self });
+    if (signed === null) return this.end(); // As if it had never been our turn: what was not signed was not said.
+    const { votes, proposals } = signed;
     if (this.#ended) return; // Nothing was promised yet: what is neither journaled nor sent was never said.
     await Promise.all([
       ...ready.sign.map((message) => this.#blockDurable(message)),
@@ -302,6 +297,30 @@ export class HeightDriver {
     if (this.#ended) return; // Journaled but not sent: the next start sends it.
     for (const { proposal, justification } of proposals) await this.#sendProposal(proposal, justification);
     this.#sendOwnVotes(votes);
+  }
+
+  /** @returns null if the signer is in another process and did not sign all of it */
+  async #sign(messages: Ready['sign'], { signer, self }: { readonly signer: Signer; readonly self: number }) {
+    const { chain } = this.#context;
+    const votes: Vote[] = [];
+    const proposals: { proposal: Proposal; justification: readonly Vote[] }[] = [];
+    try {
+      for (const message of messages) {
+        if (message.kind === 'vote') {
+          const signature = await signer.sign(voteMessage(chain, message.content), VOTE_CONTEXT);
+          votes.push({ ...message.content, validator: self, signature });
+        } else {
+          const signature = await signer.sign(proposalMessage(chain, message.content), PROPOSAL_CONTEXT);
+          const proposal = { ...message.content, proposer: self, signature };
+          proposals.push({ proposal, justification: message.justification });
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof SignerError)) throw error;
+      this.#context.unsigned(this.height, error);
+      return null;
+    }
+    return { votes, proposals };
   }
 
   async #sendProposal(proposal: Proposal, justification: readonly Vote[]): Promise<void> {

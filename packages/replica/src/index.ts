@@ -1,5 +1,6 @@
 export { LOCAL_CONFIGURATION, type ReplicaConfiguration } from './configuration.ts';
 export { prepareValidatorHome, Replica } from './replica.ts';
-export type { ReplicaDependencies, ReplicaOptions, ReplicaStatus } from './replica-types.ts';
+export type { ReplicaDependencies, ReplicaOptions, ReplicaStatus, ValidatorIdentity } from './replica-types.ts';
+export { type OwnHistory, restoreOwnMessages } from './restore.ts';
 export type { Admission, SubmissionStatus } from './transaction-desk.ts';
 export * from './wire.ts';

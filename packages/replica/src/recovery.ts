@@ -1,4 +1,4 @@
-import { type Address, bytesEqual, type Clock, type Log, type Random, type Signer } from '@nacre/base';
+import { type Address, bytesEqual, type Clock, type Log, type Random, type Signer, SignerError } from '@nacre/base';
 import { buildTransaction, type Ledger, NONCE_BYTES, type Transaction, type VoteJournal } from '@nacre/ledger';
 
 /** How long a recovery transaction stays valid, in ms; after it, the next one is made. */
@@ -42,7 +42,7 @@ export class Recovery {
 
   /** Keeps one recovery transaction on offer while the doubt lasts. */
   async tick(): Promise<void> {
-    const { journal, ledger, address, signer, clock, random, submit } = this.#dependencies;
+    const { journal, ledger, address, signer, clock, random, log, submit } = this.#dependencies;
     if (journal.doubt === null || this.#busy) return;
     if (this.#offer !== null && this.#offer.contents.validUntilMs > clock.nowMs()) return;
     this.#busy = true;
@@ -58,6 +58,9 @@ export class Recovery {
         signer,
       });
       if (await submit(offer)) this.#offer = offer;
+    } catch (error) {
+      if (!(error instanceof SignerError)) throw error;
+      log.warn({ code: error.code, ...error.fields }, 'own recovery not signed, trying again');
     } finally {
       this.#busy = false;
     }

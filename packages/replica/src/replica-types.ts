@@ -1,11 +1,18 @@
-import type { Address, Clock, Directory, Hash, Log, Random, Refusal, Signer, Store, Transport, Verifier } from '@nacre/base';
+import type { Address, Clock, Custody, Directory, Hash, Log, Random, Refusal, Signer, Store, Transport, Verifier } from '@nacre/base';
 import type { Genesis } from '@nacre/ledger';
 import type { ReplicaConfiguration } from './configuration.ts';
+
+export interface ValidatorIdentity {
+  readonly address: Address;
+  readonly signer: Signer;
+  /** Where the key is in another process. */
+  readonly custody?: Custody;
+}
 
 export interface ReplicaOptions {
   readonly genesis: Genesis;
   /** Null for a follower, which never votes. */
-  readonly validator: { readonly address: Address; readonly signer: Signer } | null;
+  readonly validator: ValidatorIdentity | null;
   /** Deviations from {@link LOCAL_CONFIGURATION}. */
   readonly configuration?: Partial<ReplicaConfiguration>;
 }

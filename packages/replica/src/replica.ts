@@ -14,6 +14,7 @@ import { PeerTable, type PeerView } from './peer-table.ts';
 import { Recovery } from './recovery.ts';
 import type { ReplicaDependencies, ReplicaOptions, ReplicaStatus } from './replica-types.ts';
 import { Serving } from './serving.ts';
+import { SigningWatch } from './signing-watch.ts';
 import { type Admission, type SubmissionStatus, TransactionDesk } from './transaction-desk.ts';
 import { TwinWatch } from './twin-watch.ts';
 import { decodeMessage, encodeMessage, type Message } from './wire.ts';
@@ -45,6 +46,8 @@ export class Replica {
   readonly #guard: InstanceGuard;
   readonly #journal: VoteJournal | null;
   readonly #recovery: Recovery | null;
+  /** Null where the key is in this process. */
+  readonly #signing: SigningWatch | null;
   readonly #sync: BlockSync;
   readonly #serving: Serving;
   readonly #transactions: TransactionDesk;
@@ -90,6 +93,7 @@ export class Replica {
       commits: new CommitCollector(PARAMETER_RULES.lateCommitHeights.max),
       requests: this.#requests,
       identity: options.validator === null || journal === null ? null : { signer: options.validator.signer, journal },
+      unsigned: (height, error) => this.#signing?.unsigned(height, error),
       voteSeen: (validator, vote) => this.#twins.voteSeen(validator, vote),
     };
     this.#transactions = new TransactionDesk({ ledger, mempool, clock, transport, work: () => this.#driver?.work() });
@@ -105,6 +109,9 @@ export class Replica {
       log,
       applied: (applied) => this.#afterBlock(applied),
     });
+    const custody = options.validator?.custody;
+    this.#signing = custody === undefined || journal === null ? null : new SigningWatch({ custody, journal, ledger, log });
+    custody?.onChange(() => this.#reconsiderVoting());
     this.#recovery =
       options.validator === null || journal === null
         ? null
@@ -220,6 +227,7 @@ export class Replica {
         if (this.#failure !== null) throw this.#failure.error;
         this.ledger.requireKnownProtocol();
         if (this.#forgotten !== null) await this.#enterDoubt(this.#forgotten);
+        while (this.#signing?.recallDue) await this.#recall(this.#signing);
         if (this.#sync.needed()) {
           this.#mode = 'syncing';
           await this.#sync.run();
@@ -254,13 +262,15 @@ export class Replica {
     const committee = this.ledger.committeeAt(height);
     if (this.#journal === null || this.#options.validator === null) return null;
     if (this.#journal.doubt !== null || height <= this.#journal.floorHeight || !this.#guard.mayVote(committee)) return null;
+    if (this.#signing !== null && !this.#signing.maySign(height)) return null;
     return committee.indexOf(this.#options.validator.address);
   }
 
   /** Takes up the height anew when what decides whether we may vote has changed. */
   #reconsiderVoting(): void {
     const driver = this.#driver;
-    if (driver !== null && driver.voting !== (this.#selfAt(driver.height) !== null)) driver.end();
+    if (driver === null) return;
+    if (this.#signing?.recallDue || driver.voting !== (this.#selfAt(driver.height) !== null)) driver.end();
   }
 
   async #afterBlock(applied: Applied): Promise<void> {
@@ -381,6 +391,8 @@ export class Replica {
   }
 
   async #onInstanceAnswer(view: PeerView, answer: Extract<Message, { kind: 'instance-answer' }>): Promise<void> {
+    // A vote that only the signer knows of is not forgotten: its memory comes first, and then the claim is made again.
+    if (this.#signing !== null && !this.#signing.recalled) return;
     const forgotten = await this.#twins.takeAnswer(view, answer);
     if (forgotten === null) return this.#reconsiderVoting();
     this.#forgotten = forgotten;
@@ -394,6 +406,12 @@ export class Replica {
     this.#dependencies.log.error({ height, round }, 'a peer holds a vote of ours that our journal does not know: mute until recovered');
     await this.#journal.enterDoubt({ code: 'VOTE_UNKNOWN', height, round });
     this.#recovery?.restart();
+  }
+
+  async #recall(signing: SigningWatch): Promise<void> {
+    await signing.recall();
+    if (this.#journal?.doubt) return this.#recovery?.restart();
+    for (const { peer } of this.#peers.all()) this.#twins.claim(peer);
   }
 
   #scheduleTick(): void {

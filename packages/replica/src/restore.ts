@@ -10,8 +10,12 @@ export interface OwnHistory {
   readonly proposals: readonly Proposal[];
 }
 
-/** Reads back the signed messages of one height, in the order in which they were made. */
-export function restoreOwnMessages(journal: VoteJournal, height: number): OwnHistory {
+/**
+ * Reads back the signed messages of one height, in the order in which they were made.
+ *
+ * @param self our place in the committee of that height. It is not signed, and a signer in another process does not know it.
+ */
+export function restoreOwnMessages(journal: VoteJournal, height: number, self = 0): OwnHistory {
   const messages: OwnMessage[] = [];
   const votes: Vote[] = [];
   const proposals: Proposal[] = [];
@@ -22,13 +26,15 @@ export function restoreOwnMessages(journal: VoteJournal, height: number): OwnHis
       if (kind === 'vote') {
         const decoded = decodeVote(bytes);
         assert(decoded.ok, 'the journal holds only votes of our own making, under its checksums');
-        votes.push(decoded.value);
-        messages.push({ kind: 'vote', content: decoded.value });
+        const vote = { ...decoded.value, validator: self };
+        votes.push(vote);
+        messages.push({ kind: 'vote', content: vote });
       } else {
         const decoded = decodeProposal(bytes);
         assert(decoded.ok, 'the journal holds only proposals of our own making, under its checksums');
-        proposals.push(decoded.value);
-        messages.push({ kind: 'proposal', content: decoded.value });
+        const proposal = { ...decoded.value, proposer: self };
+        proposals.push(proposal);
+        messages.push({ kind: 'proposal', content: proposal });
       }
     }
   }
