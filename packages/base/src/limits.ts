@@ -114,3 +114,16 @@ export const RPC_PING_INTERVAL_MS = 30_000;
 export const RPC_REQUEST_TIMEOUT_MS = 30_000;
 /** Longest wait for a final status, in ms. Beyond: `INVALID_PARAMS`. */
 export const RPC_WAIT_TIMEOUT_MS_MAX = 60_000;
+
+/** Largest frame between a node and its signer, in bytes: a page of remembered messages fits. Beyond: the connection ends. */
+export const SIGNER_FRAME_BYTES_MAX = 512 * 1024;
+/** Remembered messages in one answer of a signer, at most `JOURNAL_MESSAGE_BYTES_MAX` each. The next are asked for. */
+export const SIGNER_RECALL_MESSAGES_MAX = 32;
+/** What a signer is asked to sign, or what is hashed for it, in bytes. Beyond: `SIGNER_REFUSED`. */
+export const SIGNER_MESSAGE_BYTES_MAX = 64 * 1024;
+/** Messages beside those of consensus that wait for a signer. Beyond: `SIGNER_AWAY`. */
+export const SIGNER_WAITING_MAX = 256;
+/** Connections to a signer that have not been greeted yet. Beyond: closed as they come. */
+export const SIGNER_CONNECTIONS_MAX = 8;
+/** Heights below the latest one that a signer goes on remembering when its journal is rotated; it signs nothing below them. */
+export const SIGNER_HEIGHTS_KEPT = 64;

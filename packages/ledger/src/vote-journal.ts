@@ -149,6 +149,11 @@ export class VoteJournal {
     return this.#frames.filter(({ entry }) => entry.height === height).map(({ entry }) => entry);
   }
 
+  /** Everything signed above `height`, in the order of signing. */
+  entriesAbove(height: number): readonly JournalEntry[] {
+    return this.#frames.filter(({ entry }) => entry.height > height).map(({ entry }) => entry);
+  }
+
   /**
    * Makes an entry durable. Only when this has resolved may anything of it be sent.
    *

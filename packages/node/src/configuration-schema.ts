@@ -27,6 +27,10 @@ const records = z.strictObject({
   writers: texts.default([]).describe('accounts of other nodes that shall own and write the services made here'),
 });
 
+const signer = z.strictObject({
+  socket: z.string().min(1).max(TEXT_MAX).describe('Unix socket of `nacre signer`, relative to the home'),
+});
+
 const logs = z.strictObject({
   level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least serious event that is written'),
   rotateBytes: z
@@ -74,6 +78,7 @@ export const configurationSchema = z.strictObject({
   followerAllowlist: texts.optional().describe('peer ids of followers that are let in; by default any, up to a bound'),
   rpc: rpc.prefault({}),
   records: records.prefault({}),
+  signer: signer.optional().describe("process that holds the validator's key; without it the home does"),
   logs: logs.prefault({}),
   consensus: consensus.prefault({}),
 });

@@ -22,6 +22,7 @@ const SETTINGS = [
   { path: ['rpc', 'host'], variable: 'NACRE_RPC_HOST', flag: '--rpc-host', kind: 'text' },
   { path: ['rpc', 'port'], variable: 'NACRE_RPC_PORT', flag: '--rpc-port', kind: 'number' },
   { path: ['records', 'submit'], variable: 'NACRE_RECORDS_SUBMIT', flag: '--records-submit', kind: 'boolean' },
+  { path: ['signer', 'socket'], variable: 'NACRE_SIGNER', flag: '--signer', kind: 'text' },
   { path: ['logs', 'level'], variable: 'NACRE_LOG_LEVEL', flag: '--log-level', kind: 'text' },
 ] as const satisfies readonly Setting[];
 

@@ -1,6 +1,6 @@
 import { chmod, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type Address, assert, type Signer, type Store } from '@nacre/base';
+import { type Address, assert, type Custody, type Signer, type Store } from '@nacre/base';
 import { addressOf, SEED_BYTES, type SignatureScheme } from '@nacre/crypto';
 import { createSigner, nativePublicKeyFromSeed, readKeyFile, writeKeyFile } from '@nacre/crypto/native';
 import { type Genesis, parseGenesis } from '@nacre/ledger';
@@ -23,6 +23,8 @@ export interface HomePaths {
   readonly store: string;
   readonly logs: string;
   readonly adminSocket: string;
+  /** Where a signer of this home listens, unless it is told otherwise. */
+  readonly signerSocket: string;
   readonly bannedPeers: string;
 }
 
@@ -39,6 +41,7 @@ export function homePaths(directory: string): HomePaths {
     store: join(home, 'store'),
     logs: join(home, 'logs'),
     adminSocket: join(home, 'admin.sock'),
+    signerSocket: join(home, 'signer.sock'),
     bannedPeers: join(home, 'banned-peers.json'),
   };
 }
@@ -48,6 +51,8 @@ export interface HomeKey {
   readonly address: Address;
   readonly publicKey: Uint8Array;
   readonly signer: Signer;
+  /** Where the key is in another process. */
+  readonly custody?: Custody & { readonly trouble: string | null };
 }
 
 export interface NewHome {
@@ -57,8 +62,11 @@ export interface NewHome {
   readonly genesisText: string | null;
   /** What differs from the defaults; the file spells out no more. */
   readonly configuration: ConfigurationFile;
-  /** With a validator's key come an identity and an empty vote journal; null for a follower. */
-  readonly validator: NewKey | null;
+  /**
+   * With a validator's key come an identity and an empty vote journal; null for a follower. Without a seed: its key is in another process,
+   * and only the journal is made.
+   */
+  readonly validator: (Omit<NewKey, 'seed'> & { readonly seed: Uint8Array | null }) | null;
   readonly service: NewKey;
   /** Encrypts the validator's key. */
   readonly passphrase?: string | undefined;
@@ -111,7 +119,7 @@ async function fillHome({ scheme, validator, service, ...options }: NewHome, pat
   await writeKeyFile(paths.serviceKey, { scheme, seed: service.seed });
   await writePeerKey(paths.peerKey);
   if (validator !== null) {
-    await writeKeyFile(paths.validatorKey, { scheme, seed: validator.seed, passphrase: options.passphrase });
+    if (validator.seed !== null) await writeKeyFile(paths.validatorKey, { scheme, seed: validator.seed, passphrase: options.passphrase });
     await mkdir(paths.journal, { mode: 0o700 });
     const directory = new FileDirectory(paths.journal);
     await prepareValidatorHome({ validator: validator.address }, { directory, store: NO_STORE, random: systemRandom });
@@ -134,7 +142,7 @@ const NO_STORE: Store = {
 export interface OpenedHome {
   readonly paths: HomePaths;
   readonly genesis: Genesis;
-  /** Null for a follower. */
+  /** Null for a follower, and while a signer in another process has not said whose key it holds. */
   readonly validator: HomeKey | null;
   readonly service: HomeKey;
   readonly peerSeed: Uint8Array;
@@ -155,18 +163,19 @@ export async function readConfigurationText(paths: HomePaths): Promise<string> {
  *
  * @param genesisPath as configured
  * @param passphrase of the validator's key, if it has one
- * @throws {NodeError} `HOME_INCOMPLETE`, `GENESIS_INVALID`, `VALIDATOR_UNKNOWN`, `FILE_INACCESSIBLE`, `FILE_MALFORMED`; {KeyError}
+ * @throws {NodeError} `HOME_INCOMPLETE`, `GENESIS_INVALID`, `VALIDATOR_UNKNOWN`, `SIGNER_UNUSABLE`, `FILE_INACCESSIBLE`, `FILE_MALFORMED`; {KeyError}
  */
-export async function openHome(paths: HomePaths, { genesisPath, passphrase }: OpenOptions): Promise<OpenedHome> {
+export async function openHome(paths: HomePaths, { genesisPath, passphrase, signer }: OpenOptions): Promise<OpenedHome> {
   const genesis = await readGenesis(resolve(paths.directory, genesisPath));
   const isValidator = (await readIfThere(paths.validatorKey)) !== undefined;
-  const validator = isValidator ? await readKey(paths.validatorKey, genesis, passphrase) : null;
-  if (validator !== null && genesis.committee.indexOf(validator.address) === null) {
-    throw new NodeError('VALIDATOR_UNKNOWN', `the key ${paths.validatorKey} belongs to no validator of the network ${genesis.network}`, {
-      fields: { path: paths.validatorKey, network: genesis.network },
-      hint: 'Give the genesis file that names this key, or make a follower with `nacre join`.',
+  if (isValidator && signer !== undefined) {
+    throw new NodeError('SIGNER_UNUSABLE', `${paths.directory} holds a validator's key, and its configuration names a signer`, {
+      fields: { path: paths.validatorKey, reason: 'KEY_IN_HOME' },
+      hint: 'The key belongs in the home of the signer alone. Take `signer` out of the configuration, or make a home with `nacre init --signer`.',
     });
   }
+  const validator = isValidator ? await readKey(paths.validatorKey, genesis, passphrase) : null;
+  if (validator !== null) requireValidator(genesis, validator.address, `the key ${paths.validatorKey}`);
   const service = await readKey(paths.serviceKey, genesis, undefined);
   return { paths, genesis, validator, service, peerSeed: await readPeerKey(paths.peerKey) };
 }
@@ -174,6 +183,17 @@ export async function openHome(paths: HomePaths, { genesisPath, passphrase }: Op
 export interface OpenOptions {
   readonly genesisPath: string;
   readonly passphrase: string | undefined;
+  /** As configured: then the home holds no validator's key. */
+  readonly signer?: { readonly socket: string } | undefined;
+}
+
+/** @throws {NodeError} `VALIDATOR_UNKNOWN` */
+export function requireValidator(genesis: Genesis, address: Address, what: string): void {
+  if (genesis.committee.indexOf(address) !== null) return;
+  throw new NodeError('VALIDATOR_UNKNOWN', `${what} belongs to no validator of the network ${genesis.network}`, {
+    fields: { network: genesis.network },
+    hint: 'Give the genesis file that names this key, or make a follower with `nacre join`.',
+  });
 }
 
 /** @throws {NodeError} `HOME_INCOMPLETE` if there is no such file, `GENESIS_INVALID` */

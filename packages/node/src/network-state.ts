@@ -17,6 +17,8 @@ export interface NetworkView {
   readonly nameOf: (address: Address) => string | undefined;
   /** Null for a follower. */
   readonly self: Address | null;
+  /** Why the process that holds our key signs no votes; null while it does, or where the key is here. */
+  readonly signerTrouble: string | null;
   /** Of the admitted peers that proved to be validators. */
   readonly connected: readonly Address[];
   readonly replica: Pick<ReplicaStatus, 'mode' | 'voting' | 'doubt' | 'peers'>;
@@ -31,7 +33,8 @@ export interface NetworkView {
  * What the network can do, as far as this node can tell.
  *
  * `PARTITIONED`: too few validators are reachable for a quorum, or blocks stopped coming. `RECOVERING`: it syncs, its journal is in doubt, or
- * it is not yet acknowledged as the only process with its key. A validator in doubt does not count its own weight.
+ * its signer is away, or it is not yet acknowledged as the only process with its key. A validator in doubt or without its signer does not count its
+ * own weight.
  *
  * @see protocol, section 9
  */
@@ -45,6 +48,7 @@ export function networkState(view: NetworkView): NetworkState {
     const reason = `the vote journal is in doubt (${replica.doubt.code}): silent until the network has decided the recovery of this validator`;
     return { state: 'RECOVERING', reason };
   }
+  if (view.signerTrouble !== null) return { state: 'RECOVERING', reason: `the signer is away: silent until it is back (${view.signerTrouble})` };
   const staleMs = STALE_INTERVALS * view.idleIntervalMs;
   if (view.sinceProgressMs > staleMs) {
     const reason = `no block for ${Math.floor(view.sinceProgressMs / 1000)} s; an idle network makes one every ${view.idleIntervalMs / 1000} s`;
@@ -65,9 +69,9 @@ function followerIsolated({ replica }: NetworkView): string | null {
 }
 
 /** @returns why the validators that this one can reach, itself included, are no quorum; null if they are */
-function quorumMissing({ committee, nameOf, connected, replica }: NetworkView, self: Address): string | null {
+function quorumMissing({ committee, nameOf, connected, replica, signerTrouble }: NetworkView, self: Address): string | null {
   const reached = new Set<number>();
-  for (const address of replica.doubt === null ? [self, ...connected] : connected) {
+  for (const address of replica.doubt === null && signerTrouble === null ? [self, ...connected] : connected) {
     const index = committee.indexOf(address);
     if (index !== null) reached.add(index);
   }

@@ -25,7 +25,13 @@ export type NodeErrorCode =
   /** The node refused what was asked on its admin socket, or the answer is unreadable. */
   | 'ADMIN_REFUSED'
   /** Another process listens on the admin socket of this home. */
-  | 'HOME_IN_USE';
+  | 'HOME_IN_USE'
+  /** What waiting cannot mend between a node and its signer; `fields.reason` says what. */
+  | 'SIGNER_UNUSABLE'
+  /** Another signer listens on this socket. */
+  | 'SIGNER_SOCKET_IN_USE'
+  /** A signer's journal is sound: it is not told to forget. */
+  | 'SIGNER_SOUND';
 
 /** What a person can mend: a file, a flag, a port. The command prints message and hint and ends with the code's exit status. */
 export class NodeError extends NacreError<NodeErrorCode> {

@@ -144,6 +144,7 @@ function observeNetwork({ replica, transport, home, configuration }: Observed) {
       committee: replica.ledger.committeeAt(replica.ledger.tip.height + 1),
       nameOf,
       self: validator?.address ?? null,
+      signerTrouble: validator?.custody?.trouble ?? null,
       connected: transport.peers().flatMap((peer) => peer.validator ?? []),
       replica: replica.status(),
       idleIntervalMs: configuration.consensus.idleIntervalMs,

@@ -1,13 +1,12 @@
 import { readConfiguration, type SettingFlag, unknownVariables } from './configuration.ts';
 import type { NodeConfiguration } from './configuration-schema.ts';
 import { homePaths, type OpenedHome, openHome, readConfigurationText } from './home.ts';
-import { watchLifeline } from './lifeline.ts';
 import { RPC_PORT } from './new-testnet.ts';
 import { type RunningNode, startNode } from './node.ts';
 import { type NodeLog, openNodeLog } from './node-log.ts';
+import { connectSigner } from './signer/connect-signer.ts';
+import { listenForStop } from './stop-wish.ts';
 
-/** Signals this close together are one wish: a terminal signals the whole group, and launchers pass on what they get. */
-const SAME_SIGNAL_MS = 1_000;
 /** A clean stop that takes longer than this, in ms, is cut short; what was acknowledged is durable anyway. */
 const STOP_MS_MAX = 30_000;
 
@@ -30,7 +29,8 @@ export async function runNode({ home, flags, environment, terminal, ready }: Run
   const paths = homePaths(home);
   const file = { path: paths.configuration, text: await readConfigurationText(paths) };
   const configuration = readConfiguration({ file, environment, flags });
-  const opened = await openHome(paths, { genesisPath: configuration.genesis, passphrase: environment.NACRE_PASSPHRASE });
+  const { genesis: genesisPath, signer } = configuration;
+  const opened = await openHome(paths, { genesisPath, signer, passphrase: environment.NACRE_PASSPHRASE });
   const log = await openNodeLog({ directory: paths.logs, configuration: configuration.logs, terminal });
   try {
     const ignored = unknownVariables(environment);
@@ -51,8 +51,16 @@ interface Surroundings extends Pick<RunOptions, 'terminal' | 'environment' | 're
 async function runUntilTold(home: OpenedHome, configuration: NodeConfiguration, surroundings: Surroundings): Promise<void> {
   const { log, terminal, ready } = surroundings;
   const told = listenForStop(surroundings);
+  const waiting = new AbortController();
+  void told.stop.then(() => waiting.abort());
+  let letGo = (): void => undefined;
   try {
-    const node = await startNode(home, configuration, log);
+    let { validator } = home;
+    if (configuration.signer !== undefined) {
+      const connected = await connectSigner(home, configuration.signer.socket, { log, signal: waiting.signal });
+      ({ validator, close: letGo } = connected);
+    }
+    const node = await startNode({ ...home, validator }, configuration, log);
     try {
       ready(node, configuration);
       const why = await Promise.race([told.stop, node.finished.then(() => 'the replica ended')]);
@@ -67,36 +75,13 @@ async function runUntilTold(home: OpenedHome, configuration: NodeConfiguration, 
       clearTimeout(late);
     }
     log.info({}, 'node stopped');
+  } catch (error) {
+    // Told to stop while it waited for its signer: there was nothing to stop.
+    if (!(waiting.signal.aborted && error === waiting.signal.reason)) throw error;
   } finally {
+    letGo();
     told.close();
   }
-}
-
-/** Everything that can tell this process to stop. */
-function listenForStop({ environment, terminal }: Pick<Surroundings, 'environment' | 'terminal'>): {
-  stop: Promise<string>;
-  close: () => void;
-} {
-  const { promise: stop, resolve } = Promise.withResolvers<string>();
-  let firstAtMs: number | null = null;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (firstAtMs !== null && performance.now() - firstAtMs > SAME_SIGNAL_MS) {
-      terminal(`second ${signal}: ending now`);
-      process.exit(1);
-    }
-    firstAtMs ??= performance.now();
-    resolve(signal);
-  };
-  const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-  for (const signal of signals) process.on(signal, onSignal);
-  const endWatch = watchLifeline(environment, () => resolve('whoever started this process is gone'));
-  return {
-    stop,
-    close: () => {
-      for (const signal of signals) process.off(signal, onSignal);
-      endWatch();
-    },
-  };
 }
 
 /** The line that says where a node is, for people and for whoever waits for it. */

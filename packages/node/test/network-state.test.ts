@@ -12,6 +12,7 @@ const healthy: NetworkView = {
   // Committees are ordered by address, people by name: here the two orders are opposite.
   nameOf: (address) => `node${4 - (address[0] ?? 0)}`,
   self: a,
+  signerTrouble: null,
   connected: [b, c, d],
   replica: { mode: 'consensus', voting: true, doubt: null, peers: 3 },
   idleIntervalMs: 10_000,

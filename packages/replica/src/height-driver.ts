@@ -68,6 +68,8 @@ export interface HeightContext {
   readonly identity: { readonly signer: Signer; readonly journal: VoteJournal } | null;
   /** Told of a step that a signer in another process did not sign: the height ends, for us to be only an observer of it. */
   readonly unsigned: (height: number, error: SignerError) => void;
+  /** Told of signatures that are thrown away. Only a signer in another process remembers them. */
+  readonly signedInVain: () => void;
   /** Told of every verified vote of another validator. */
   readonly voteSeen: (validator: Address, vote: Vote) => void;
 }
@@ -282,7 +284,7 @@ export class HeightDriver {
     const signed = await this.#sign(ready.sign, { signer, self: this.#self });
     if (signed === null) return this.end(); // As if it had never been our turn: what was not signed was not said.
     const { votes, proposals } = signed;
-    if (this.#ended) return; // Nothing was promised yet: what is neither journaled nor sent was never said.
+    if (this.#ended) return this.#context.signedInVain(); // Nothing was promised yet: what is neither journaled nor sent was never said.
     await Promise.all([
       ...ready.sign.map((message) => this.#blockDurable(message)),
       journal.append({

@@ -94,6 +94,7 @@ export class Replica {
       requests: this.#requests,
       identity: options.validator === null || journal === null ? null : { signer: options.validator.signer, journal },
       unsigned: (height, error) => this.#signing?.unsigned(height, error),
+      signedInVain: () => this.#signing?.recallAnew(),
       voteSeen: (validator, vote) => this.#twins.voteSeen(validator, vote),
     };
     this.#transactions = new TransactionDesk({ ledger, mempool, clock, transport, work: () => this.#driver?.work() });

@@ -23,6 +23,9 @@ export class SigningWatch {
   #recalled: number | null = null;
   /** The session that did not answer: the next one is asked again. */
   #failed: number | null = null;
+  /** The height at which it refused something last. */
+  #doubtedHeight = 0;
+  /** Nothing is asked for up to here. */
   #refusedHeight = 0;
 
   constructor(dependencies: Dependencies) {
@@ -66,10 +69,21 @@ export class SigningWatch {
     this.#recalled = session;
   }
 
-  /** A step of the core was not signed: at this height nothing more is asked for if that was refused. */
+  /** The signer has signed what the journal does not hold: it has to tell before it is asked again. */
+  recallAnew(): void {
+    this.#recalled = null;
+  }
+
+  /**
+   * A step of the core was not signed. If the signer refused it, it knows something that the journal does not, and tells once more. If it then
+   * refuses again, nothing more is asked for at this height, which the others decide.
+   */
   unsigned(height: number, { code, fields }: SignerError): void {
-    if (code === 'SIGNER_REFUSED') this.#refusedHeight = Math.max(this.#refusedHeight, height);
-    this.#dependencies.log.warn({ height, code, ...fields }, 'a vote was not signed: mute at this height');
+    this.#dependencies.log.warn({ height, code, ...fields }, 'a vote was not signed');
+    if (code !== 'SIGNER_REFUSED') return;
+    if (this.#doubtedHeight === height) this.#refusedHeight = height;
+    else this.recallAnew();
+    this.#doubtedHeight = height;
   }
 
   /** @returns false once the journal is in doubt */

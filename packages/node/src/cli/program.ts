@@ -9,6 +9,7 @@ import { addHomeCommands } from './commands/home-commands.ts';
 import { addNodeCommands } from './commands/node-commands.ts';
 import { addQueryCommands } from './commands/query-commands.ts';
 import { addRecordCommands } from './commands/record-commands.ts';
+import { addSignerCommand } from './commands/signer-command.ts';
 import { addWatchCommand } from './commands/watch-command.ts';
 import { EXIT } from './exit-status.ts';
 import { callRpc } from './rpc-client.ts';
@@ -57,6 +58,7 @@ export async function runCli(args: readonly string[], io: CommandIo): Promise<nu
     .addOption(new Option('--rpc <url>', 'RPC of the node to ask').env('NACRE_RPC').default(RPC_DEFAULT));
   addHomeCommands(program, context);
   addNodeCommands(program, context);
+  addSignerCommand(program, context);
   addQueryCommands(program, context);
   addRecordCommands(program, context);
   addWatchCommand(program, context);

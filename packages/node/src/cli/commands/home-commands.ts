@@ -1,4 +1,5 @@
-import { COMMITTEE_SIZE_MAX } from '@nacre/base';
+import { resolve } from 'node:path';
+import { COMMITTEE_SIZE_MAX, type LogFields } from '@nacre/base';
 import { addressOf, formatAddress, isSignatureScheme, SCHEMES, type SignatureScheme } from '@nacre/crypto';
 import { createSigner, readKeyFile, writeKeyFile } from '@nacre/crypto/native';
 import { formatGenesis } from '@nacre/ledger';
@@ -23,8 +24,10 @@ export function addHomeCommands(program: Command, context: CommandContext): void
     .description('make the home of a validator: key, identity and empty vote journal together')
     .requiredOption('--home <dir>', 'directory to make')
     .option('--genesis <file>', 'genesis file that the key was promised a place in; else copy it into the home later')
+    .option('--signer <socket>', 'socket of a running `nacre signer` that holds the key: the home gets none')
     .addOption(schemeOption())
-    .action(async ({ home, genesis, scheme }: { home: string; genesis?: string; scheme: SignatureScheme }) => {
+    .action(async ({ home, genesis, scheme, signer }: { home: string; genesis?: string; scheme: SignatureScheme; signer?: string }) => {
+      if (signer !== undefined) return initForSigner({ home, genesis, signer });
       const network = genesis === undefined ? null : await readGenesis(genesis);
       const keys = { validator: newKey(network?.scheme ?? scheme), service: newKey(network?.scheme ?? scheme) };
       const options = { directory: home, scheme: network?.scheme ?? scheme, configuration: {}, passphrase: passphrase(), ...keys };
@@ -39,6 +42,38 @@ export function addHomeCommands(program: Command, context: CommandContext): void
         'Back up validator-key.pem; never copy the journal or run two processes from copies of one home.',
       ]);
     });
+  async function initForSigner({ home, genesis: file, signer }: { home: string; genesis: string | undefined; signer: string }): Promise<void> {
+    if (file === undefined) {
+      throw new NodeError('ARGUMENT_INVALID', 'a signer answers only for its network: give --genesis', { fields: { argument: 'genesis' } });
+    }
+    const genesis = await readGenesis(file);
+    const socket = resolve(signer);
+    const log = { debug: () => undefined, info: () => undefined, warn: tell, error: tell };
+    // Loaded here: the wire formats take a moment, which the other commands are spared.
+    const { connectSigner } = await import('../../signer/connect-signer.ts');
+    const { validator, close } = await connectSigner({ paths: homePaths(home), genesis }, socket, { log, signal: new AbortController().signal });
+    close();
+    const address = formatAddress(validator.address);
+    const { directory } = await createHome({
+      directory: home,
+      scheme: genesis.scheme,
+      genesisText: formatGenesis(genesis),
+      configuration: { signer: { socket } },
+      validator: { ...validator, seed: null },
+      service: newKey(genesis.scheme),
+    });
+    context.print({ home: directory, address, signer: socket }, () => [
+      `made ${directory}`,
+      `address    ${address}`,
+      `signer     ${socket}`,
+      'The home holds no validator key. Add listen, bootstrap and rpc to its config.json as the network needs them.',
+    ]);
+  }
+
+  function tell(fields: LogFields, event: string): void {
+    context.io.stderr(`${event}: ${String(fields.why)}\n`);
+  }
+
   addTestnetInit(program, context);
   addKeyCommands(program, context, passphrase);
   program
@@ -51,7 +86,8 @@ export function addHomeCommands(program: Command, context: CommandContext): void
       const paths = homePaths(home);
       const file = { path: paths.configuration, text: await readConfigurationText(paths) };
       const configuration = readConfiguration({ file, environment: context.io.environment, flags: {} });
-      await openHome(paths, { genesisPath: configuration.genesis, passphrase: passphrase() });
+      const { genesis: genesisPath, signer } = configuration;
+      await openHome(paths, { genesisPath, signer, passphrase: passphrase() });
       const ignored = unknownVariables(context.io.environment);
       if (ignored.length > 0) context.io.stderr(`ignored, because no setting has the name: ${ignored.join(', ')}\n`);
       context.print({ valid: true, configuration }, () => [

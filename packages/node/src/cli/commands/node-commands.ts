@@ -18,6 +18,7 @@ interface RunFlags {
   readonly rpcHost?: string;
   readonly rpcPort?: string;
   readonly recordsSubmit?: string;
+  readonly signer?: string;
   readonly logLevel?: string;
 }
 
@@ -26,6 +27,7 @@ export function addNodeCommands(program: Command, context: CommandContext): void
   runCommand(program, 'start')
     .description('run the node of a home in the foreground; SIGINT and SIGTERM stop it cleanly')
     .option('--peer <multiaddrs>', 'nodes to connect to first, separated by commas (NACRE_BOOTSTRAP)')
+    .option('--signer <socket>', "socket of the process that holds the validator's key (NACRE_SIGNER)")
     .action((options: RunFlags) => run(options));
   runCommand(program, 'join')
     .description('make a follower of a running network and run it; with its home made already, just run it')
@@ -102,6 +104,7 @@ function flagsOf(options: RunFlags): Partial<Record<SettingFlag, string>> {
     ['--rpc-host', options.rpcHost],
     ['--rpc-port', options.rpcPort],
     ['--records-submit', options.recordsSubmit],
+    ['--signer', options.signer],
     ['--log-level', options.logLevel],
   ];
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
