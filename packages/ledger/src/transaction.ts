@@ -138,7 +138,10 @@ export function readTransaction(bytes: Uint8Array, genesis: Genesis): Result<Tra
  *
  * @returns the contents and the id to sign; codes `MALFORMED`, `WRONG_NETWORK`, `WRONG_CHAIN`, `TEXT_INVALID`
  */
-export function decodeContents(bytes: Uint8Array, genesis: Pick<Genesis, 'hash' | 'context'>): Result<Pick<Transaction, 'txId' | 'contents'>> {
+export function decodeContents(
+  bytes: Uint8Array,
+  genesis: Pick<Genesis, 'hash' | 'context'>,
+): Result<Pick<Transaction, 'txId' | 'contents'>> {
   const decoded = contentsCodec.decode(bytes);
   if (!decoded.ok) return decoded;
   const { genesisHash, chain, account, keyId, nonce, validUntilMs, operations: wire } = decoded.value;

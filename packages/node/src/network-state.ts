@@ -48,7 +48,8 @@ export function networkState(view: NetworkView): NetworkState {
     const reason = `the vote journal is in doubt (${replica.doubt.code}): silent until the network has decided the recovery of this validator`;
     return { state: 'RECOVERING', reason };
   }
-  if (view.signerTrouble !== null) return { state: 'RECOVERING', reason: `the signer is away: silent until it is back (${view.signerTrouble})` };
+  if (view.signerTrouble !== null)
+    return { state: 'RECOVERING', reason: `the signer is away: silent until it is back (${view.signerTrouble})` };
   const staleMs = STALE_INTERVALS * view.idleIntervalMs;
   if (view.sinceProgressMs > staleMs) {
     const reason = `no block for ${Math.floor(view.sinceProgressMs / 1000)} s; an idle network makes one every ${view.idleIntervalMs / 1000} s`;

@@ -126,7 +126,9 @@ export class SigningWatch {
     const { height, round, blockHash } = read.content;
     const before = restoreOwnMessages(this.#dependencies.journal, height).lock;
     const binds = read.kind === 'vote' && read.content.kind === 'commit' && blockHash !== null && round > (before?.lockedRound ?? -1);
-    const lock: Lock | null = binds ? { lockedRound: round, lockedHash: blockHash, validRound: round, validHash: blockHash, prepares: [] } : null;
+    const lock: Lock | null = binds
+      ? { lockedRound: round, lockedHash: blockHash, validRound: round, validHash: blockHash, prepares: [] }
+      : null;
     return { height, messages: [message], lock };
   }
 }

@@ -12,7 +12,16 @@ import {
   SIGNER_MESSAGE_BYTES_MAX,
   SIGNER_RECALL_MESSAGES_MAX,
 } from '@nacre/base';
-import { BoundedUintType, type Codec, convertedCodec, FlagType, HashType, PublicKeyType, SignatureType, Uint53Type } from '@nacre/consensus';
+import {
+  BoundedUintType,
+  type Codec,
+  convertedCodec,
+  FlagType,
+  HashType,
+  PublicKeyType,
+  SignatureType,
+  Uint53Type,
+} from '@nacre/consensus';
 
 /** First byte of every message. Another one ends the dialogue with `SIGNER_VERSION`. */
 const SIGNER_VERSION = 1;
@@ -107,7 +116,11 @@ const recallCodec = convertedCodec(new ContainerType({ aboveHeight: Uint53Type, 
 
 const welcomeCodec = convertedCodec(new ContainerType({ publicKey: PublicKeyType, floorHeight: Uint53Type, inDoubt: FlagType }), {
   ...limits('welcome'),
-  toWire: ({ publicKey, floorHeight, inDoubt }: SignerAnswer & { kind: 'welcome' }) => ({ publicKey, floorHeight, inDoubt: Number(inDoubt) }),
+  toWire: ({ publicKey, floorHeight, inDoubt }: SignerAnswer & { kind: 'welcome' }) => ({
+    publicKey,
+    floorHeight,
+    inDoubt: Number(inDoubt),
+  }),
   fromWire: ({ publicKey, floorHeight, inDoubt }) => ({ kind: 'welcome', publicKey, floorHeight, inDoubt: inDoubt === 1 }) as const,
 });
 

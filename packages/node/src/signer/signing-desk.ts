@@ -46,7 +46,9 @@ interface Dependencies {
 }
 
 /** A message of consensus that is to be signed. */
-type Statement = { readonly kind: 'vote'; readonly content: VoteContent } | { readonly kind: 'proposal'; readonly content: ProposalContent };
+type Statement =
+  | { readonly kind: 'vote'; readonly content: VoteContent }
+  | { readonly kind: 'proposal'; readonly content: ProposalContent };
 
 /**
  * Everything that a signer decides: it reads what it is asked to sign, and signs one content at one place for ever.
@@ -94,7 +96,9 @@ export class SigningDesk {
     }
     if (context === PROPOSAL_CONTEXT) {
       const decoded = proposalMessageCodec.decode(message);
-      return decoded.ok ? this.#inTurn({ kind: 'proposal', content: decoded.value.content }, decoded.value.context) : refused(decoded.error);
+      return decoded.ok
+        ? this.#inTurn({ kind: 'proposal', content: decoded.value.content }, decoded.value.context)
+        : refused(decoded.error);
     }
     if (context === TRANSACTION_CONTEXT) {
       const objection = this.#judgeTransaction(message, contents);
@@ -106,7 +110,10 @@ export class SigningDesk {
   }
 
   /** What was signed above a height, in the order of signing, without the first `skip`; a page of it. */
-  recall(aboveHeight: number, skip: number): Result<{ readonly messages: readonly RecalledMessage[]; readonly more: boolean }, SignerRefusal> {
+  recall(
+    aboveHeight: number,
+    skip: number,
+  ): Result<{ readonly messages: readonly RecalledMessage[]; readonly more: boolean }, SignerRefusal> {
     const { journal } = this.#dependencies;
     if (journal.doubt !== null) return fail({ code: 'SIGNER_IN_DOUBT' });
     const messages = journal.entriesAbove(aboveHeight).flatMap((entry) => entry.messages);
@@ -143,7 +150,8 @@ export class SigningDesk {
       return isSame ? ok(same.content.signature) : fail({ code: 'SIGNED_OTHERWISE', height, round });
     }
     const isLater = before.messages.some(
-      ({ content, kind }) => content.round > round || (content.round === round && stepOf({ kind, content } as Statement) > stepOf(statement)),
+      ({ content, kind }) =>
+        content.round > round || (content.round === round && stepOf({ kind, content } as Statement) > stepOf(statement)),
     );
     if (isLater) return fail({ code: 'SIGNED_LATER', height, round });
     const signature = await signer.sign(this.#messageOf(statement), statement.kind === 'vote' ? VOTE_CONTEXT : PROPOSAL_CONTEXT);
@@ -152,7 +160,10 @@ export class SigningDesk {
     return ok(signature);
   }
 
-  #atPlaceOf({ kind, content }: Statement, { votes, proposals }: { readonly votes: readonly Vote[]; readonly proposals: readonly Proposal[] }) {
+  #atPlaceOf(
+    { kind, content }: Statement,
+    { votes, proposals }: { readonly votes: readonly Vote[]; readonly proposals: readonly Proposal[] },
+  ) {
     const { round } = content;
     if (kind === 'proposal') {
       const found = proposals.find((proposal) => proposal.round === round);

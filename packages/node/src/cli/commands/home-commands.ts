@@ -42,7 +42,15 @@ export function addHomeCommands(program: Command, context: CommandContext): void
         'Back up validator-key.pem; never copy the journal or run two processes from copies of one home.',
       ]);
     });
-  async function initForSigner({ home, genesis: file, signer }: { home: string; genesis: string | undefined; signer: string }): Promise<void> {
+  async function initForSigner({
+    home,
+    genesis: file,
+    signer,
+  }: {
+    home: string;
+    genesis: string | undefined;
+    signer: string;
+  }): Promise<void> {
     if (file === undefined) {
       throw new NodeError('ARGUMENT_INVALID', 'a signer answers only for its network: give --genesis', { fields: { argument: 'genesis' } });
     }
@@ -51,7 +59,10 @@ export function addHomeCommands(program: Command, context: CommandContext): void
     const log = { debug: () => undefined, info: () => undefined, warn: tell, error: tell };
     // Loaded here: the wire formats take a moment, which the other commands are spared.
     const { connectSigner } = await import('../../signer/connect-signer.ts');
-    const { validator, close } = await connectSigner({ paths: homePaths(home), genesis }, socket, { log, signal: new AbortController().signal });
+    const { validator, close } = await connectSigner({ paths: homePaths(home), genesis }, socket, {
+      log,
+      signal: new AbortController().signal,
+    });
     close();
     const address = formatAddress(validator.address);
     const { directory } = await createHome({

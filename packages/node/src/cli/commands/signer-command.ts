@@ -29,7 +29,9 @@ export function addSignerCommand(program: Command, context: CommandContext): voi
     .description("hold a validator's key and sign for its node over a Unix socket, in the foreground")
     .requiredOption('--home <dir>', "home with the validator's key and journal; NACRE_PASSPHRASE decrypts the key")
     .option('--socket <path>', 'socket to make (default: signer.sock in the home)')
-    .addOption(new Option('--socket-mode <mode>', 'who may connect: the same user, or its group, too').choices(['600', '660']).default('600'))
+    .addOption(
+      new Option('--socket-mode <mode>', 'who may connect: the same user, or its group, too').choices(['600', '660']).default('600'),
+    )
     .option('--allow <operations>', `operations signed in transactions beside ${OPERATIONS_SIGNED.join(' and ')}, separated by commas`)
     .option('--recover-above <height>', 'a journal in doubt begins anew: nothing was signed above this height', wholeNumber(1, 2 ** 52))
     .addHelpText('after', HELP)
