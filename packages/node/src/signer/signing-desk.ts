@@ -114,9 +114,8 @@ export class SigningDesk {
     aboveHeight: number,
     skip: number,
   ): Result<{ readonly messages: readonly RecalledMessage[]; readonly more: boolean }, SignerRefusal> {
-    const { journal } = this.#dependencies;
-    if (journal.doubt !== null) return fail({ code: 'SIGNER_IN_DOUBT' });
-    const messages = journal.entriesAbove(aboveHeight).flatMap((entry) => entry.messages);
+    if (this.inDoubt) return fail({ code: 'SIGNER_IN_DOUBT' });
+    const messages = this.#dependencies.journal.entriesAbove(aboveHeight).flatMap((entry) => entry.messages);
     const end = skip + SIGNER_RECALL_MESSAGES_MAX;
     return ok({ messages: messages.slice(skip, end), more: messages.length > end });
   }

@@ -8,6 +8,7 @@ import { MemoryDirectory } from './memory-directory.ts';
 import { MemoryStore } from './memory-store.ts';
 import { Puppet } from './puppet.ts';
 import { type ChainOptions, GENESIS_MS, TestChain } from './test-chain.ts';
+import type { TestCustody } from './test-custody.ts';
 import { TestHub } from './test-hub.ts';
 import { type TestKey, testVerifier } from './test-keys.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -41,6 +42,8 @@ export interface StartOptions {
   /** An existing home; without one, a new one is prepared. */
   readonly home?: Home;
   readonly configuration?: Partial<ReplicaConfiguration>;
+  /** Holds the key in another process. */
+  readonly custody?: TestCustody;
 }
 
 /** A replica that runs. */
@@ -86,13 +89,13 @@ export class Stage {
   }
 
   /** Opens and starts a process. It is connected to nobody yet. */
-  async start({ validator, name = `replica ${validator}`, home, configuration }: StartOptions): Promise<Actor> {
+  async start({ validator, name = `replica ${validator}`, home, configuration, custody }: StartOptions): Promise<Actor> {
     const own = home ?? (await this.newHome(validator));
     const key = validator === null ? null : this.chain.key(validator);
     const replica = await Replica.open(
       {
         genesis: this.chain.genesis,
-        validator: key === null ? null : { address: key.address, signer: key },
+        validator: key === null ? null : { address: key.address, signer: custody ?? key, ...(custody === undefined ? {} : { custody }) },
         ...(configuration === undefined ? {} : { configuration }),
       },
       {
