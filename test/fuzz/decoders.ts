@@ -146,8 +146,14 @@ export const DECODERS: Readonly<Record<string, readonly Decoder[]>> = {
   'consensus/src/certificate.ts certificateCodec': [codec('certificateCodec', ({ certificates }) => certificates)],
   'consensus/src/evidence.ts equivocationCodec': [codec('equivocationCodec', ({ equivocations }) => equivocations)],
   'consensus/src/lock.ts lockCodec': [codec('lockCodec', ({ locks }) => locks)],
+  'consensus/src/proposal.ts proposalMessageCodec': [
+    codec('proposalMessageCodec', ({ proposals }) => proposals.map((content) => ({ context: { genesisHash: HASH, chain: 0 }, content }))),
+  ],
   'consensus/src/proposal.ts proposalCodec': [codec('proposalCodec', ({ proposals }) => proposals)],
   'consensus/src/round-state.ts roundStateCodec': [codec('roundStateCodec', ({ roundStates }) => roundStates)],
+  'consensus/src/vote.ts voteMessageCodec': [
+    codec('voteMessageCodec', ({ votes }) => votes.map((content) => ({ context: { genesisHash: HASH, chain: 0 }, content }))),
+  ],
   'consensus/src/vote.ts voteCodec': [codec('voteCodec', ({ votes }) => votes)],
   'crypto/src/address.ts parseAddress': [text()],
   'crypto/src/state-page.ts decodePage': [
@@ -163,6 +169,13 @@ export const DECODERS: Readonly<Record<string, readonly Decoder[]>> = {
   'ledger/src/status.ts expiredStatusCodec': [codec('expiredStatusCodec', () => [{ height: 1, timeMs: 1 }])],
   'ledger/src/status.ts includedStatusCodec': [codec('includedStatusCodec')],
   'ledger/src/tip.ts storedTipCodec': [codec('storedTipCodec')],
+  'ledger/src/transaction.ts decodeContents': [
+    {
+      // Within an envelope: version, two offsets, contents, signature.
+      seeds: ({ artifacts }) => artifacts.map((bytes) => bytes.subarray(9, bytes.length - 2420)),
+      run: (input, exported, { genesis }) => (exported as (bytes: Uint8Array, of: unknown) => Result<unknown>)(input, genesis).ok,
+    },
+  ],
   'ledger/src/transaction.ts decodeTransaction': [
     {
       seeds: ({ artifacts }) => artifacts,
@@ -233,6 +246,33 @@ export const DECODERS: Readonly<Record<string, readonly Decoder[]>> = {
   ],
   'node/src/testnet/partition.ts parseSides': [
     throwsTyped((given, exported) => (exported as (text: string, nodes: number) => unknown)(given, 4)),
+  ],
+  'node/src/signer/signer-wire.ts decodeSignerAnswer': [
+    decode(
+      encodedBy('encodeSignerAnswer', () => [
+        { kind: 'welcome', publicKey: SIGNATURE, floorHeight: 3, inDoubt: false },
+        { kind: 'signed', signature: SIGNATURE },
+        { kind: 'recalled', messages: [], more: false },
+        {
+          kind: 'recalled',
+          messages: [
+            { kind: 'vote', bytes: SIGNATURE },
+            { kind: 'proposal', bytes: HASH },
+          ],
+          more: true,
+        },
+        { kind: 'refused', code: 'SIGNED_OTHERWISE' },
+      ]),
+    ),
+  ],
+  'node/src/signer/signer-wire.ts decodeSignerRequest': [
+    decode(
+      encodedBy('encodeSignerRequest', () => [
+        { kind: 'hello', genesisHash: HASH },
+        { kind: 'sign', context: utf8('nacre/1/vote'), message: HASH, contents: SIGNATURE },
+        { kind: 'recall', aboveHeight: 5, skip: 32 },
+      ]),
+    ),
   ],
   'replica/src/wire.ts decodeAnswer': [
     answerTo('block', ({ artifacts }) => [{ block: null }, { block: artifacts[1] }]),

@@ -33,6 +33,18 @@ describe('network state', () => {
   });
 
   // @mutation packages/node/src/network-state.ts
+  // - if (view.signerTrouble !== null) return
+  // + if (view.signerTrouble === undefined) return
+  test('a validator whose signer is away is recovering, and says why; its own weight does not count', () => {
+    const away = { signerTrouble: 'nobody listens on its socket' };
+    expect(networkState(view(away, { voting: false }))).toEqual({
+      state: 'RECOVERING',
+      reason: 'the signer is away: silent until it is back (nobody listens on its socket)',
+    });
+    expect(networkState(view({ ...away, connected: [b, c] })).state).toBe('PARTITIONED');
+  });
+
+  // @mutation packages/node/src/network-state.ts
   // - if (committee.isQuorum(weight)) return null;
   // + if (!committee.isQuorum(weight)) return null;
   test('half of the weight is a partition, and its reason names who is missing', () => {
