@@ -33,8 +33,8 @@ describe('network state', () => {
   });
 
   // @mutation packages/node/src/network-state.ts
-  // - if (view.signerTrouble !== null) return
-  // + if (view.signerTrouble === undefined) return
+  // - if (view.signerTrouble !== null)
+  // + if (view.signerTrouble === undefined)
   test('a validator whose signer is away is recovering, and says why; its own weight does not count', () => {
     const away = { signerTrouble: 'nobody listens on its socket' };
     expect(networkState(view(away, { voting: false }))).toEqual({
@@ -54,7 +54,7 @@ describe('network state', () => {
   });
 
   // @mutation packages/node/src/network-state.ts
-  // - of replica.doubt === null ? [self, ...connected] : connected
+  // - of replica.doubt === null && signerTrouble === null ? [self, ...connected] : connected
   // + of [self, ...connected]
   test('a validator whose journal is in doubt does not count itself', () => {
     const doubt = { code: 'JOURNAL_MISSING' };

@@ -183,8 +183,8 @@ describe('node and signer', () => {
 
 describe('the socket', () => {
   // @mutation packages/node/src/signer/signer-server.ts
-  // - const umask = process.umask(0o777 & ~socketMode);
-  // + const umask = process.umask(0);
+  // - await chmod(socketPath, socketMode);
+  // +
   test('is for its owner only', async () => {
     await serve();
     expect(((await stat(socketPath)).mode & 0o777).toString(8)).toBe('600');
@@ -232,9 +232,6 @@ describe('what does not keep to the dialogue', () => {
     encodeSignerRequest({ kind: 'sign', context: new TextEncoder().encode(prepare.context), message: prepare.message, contents: hash(1) }),
   );
 
-  // @mutation packages/node/src/signer/signer-server.ts
-  // - if (this.#served !== socket) return {
-  // + if (false) return {
   test.each([
     ['a vote without a greeting', sign],
     ['a frame that is too long', lengthPrefix(SIGNER_FRAME_BYTES_MAX + 1)],
@@ -253,12 +250,28 @@ describe('what does not keep to the dialogue', () => {
     expect(await signer.recall(0)).toHaveLength(0);
   });
 
+  // @mutation packages/node/src/signer/signer-server.ts
+  // - if (this.#served !== socket) return {
+  // + if (false) return {
+  test('whoever has not greeted gets nothing signed', async () => {
+    await serve();
+    const socket = connect(socketPath).on('error', () => undefined);
+    const answers: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => answers.push(chunk));
+    socket.write(sign);
+    await until(() => answers.length > 0);
+    expect(Buffer.concat(answers).subarray(4)).toEqual(Buffer.from(encodeSignerAnswer({ kind: 'refused', code: 'MALFORMED' })));
+    socket.destroy();
+  });
+
   test('an answer of garbage ends the connection of the node', async () => {
     const { sockets } = await silentServer();
     void connected().catch(() => undefined);
     await until(() => sockets.length === 1);
     sockets[0]?.write(frame(Uint8Array.of(1, 99)));
-    await until(() => log.lines.some((line) => line.includes('its answer is MALFORMED')));
+    const [socket] = sockets;
+    await until(() => socket?.destroyed === true);
+    expect(log.lines.join()).toContain('its answer is MALFORMED');
   });
 });
 

@@ -1,4 +1,4 @@
-import { lstat, rm } from 'node:fs/promises';
+import { chmod, lstat, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { bytesEqual, concatBytes, fromUtf8, type Hash, type Log, SIGNER_CONNECTIONS_MAX, SIGNER_FRAME_BYTES_MAX } from '@nacre/base';
 import { FrameReader, lengthPrefix } from '@nacre/network/frames';
@@ -66,15 +66,10 @@ export class SignerServer {
     await makeRoom(socketPath);
     const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
     this.#server.once('error', reject);
-    // The socket is made during this call: with its mode from the first moment, so that nobody slips in before.
-    const umask = process.umask(0o777 & ~socketMode);
-    try {
-      this.#server.listen(socketPath, resolve);
-    } finally {
-      process.umask(umask);
-    }
+    this.#server.listen(socketPath, resolve);
     try {
       await listening;
+      await chmod(socketPath, socketMode);
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
       throw new NodeError('FILE_INACCESSIBLE', `cannot listen on ${socketPath}: ${code}`, {

@@ -60,7 +60,7 @@ export class SigningDeskHome {
   /** As `init` makes it. */
   static async create(): Promise<SigningDeskHome> {
     const home = new SigningDeskHome(new LossyDisk());
-    await VoteJournal.create({ validator: addressOf(SCHEME, KEY.publicKey) }, { ...home.disk, random: systemRandom });
+    await VoteJournal.create({ validator: addressOf(SCHEME, KEY.publicKey) }, home.#parts());
     return home;
   }
 
@@ -69,7 +69,12 @@ export class SigningDeskHome {
   }
 
   journal(): Promise<VoteJournal> {
-    return VoteJournal.open({ validator: addressOf(SCHEME, KEY.publicKey) }, { ...this.disk, random: systemRandom });
+    return VoteJournal.open({ validator: addressOf(SCHEME, KEY.publicKey) }, this.#parts());
+  }
+
+  #parts() {
+    const { directory, store } = this.disk;
+    return { directory, store, random: systemRandom };
   }
 
   /** A process of this home. */

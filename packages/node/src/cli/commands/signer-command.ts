@@ -36,6 +36,8 @@ export function addSignerCommand(program: Command, context: CommandContext): voi
     .option('--recover-above <height>', 'a journal in doubt begins anew: nothing was signed above this height', wholeNumber(1, 2 ** 52))
     .addHelpText('after', HELP)
     .action(async ({ home, socket, socketMode, allow, recoverAbove }: SignerFlags) => {
+      // Nothing that this process makes is for others, the socket not even until its mode is set.
+      process.umask(0o077);
       // LevelDB and the wire formats take a moment to load, which the short commands are spared.
       const { runSigner } = await import('../../signer/run-signer.ts');
       await runSigner({
