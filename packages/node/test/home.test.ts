@@ -93,8 +93,17 @@ describe('homes', () => {
   });
 
   // @mutation packages/node/src/home.ts
-  // - if (validator !== null && genesis.committee.indexOf(validator.address) === null) {
-  // + if (validator !== null && genesis.committee.indexOf(validator.address) !== null) {
+  // - if (isValidator && signer !== undefined) {
+  // + if (false) {
+  test('a home whose configuration names a signer holds no key of a validator', async () => {
+    const { paths } = await validatorHome();
+    const named = { ...opening, signer: { socket: 'signer.sock' } };
+    await expect(openHome(paths, named)).rejects.toMatchObject({ code: 'SIGNER_UNUSABLE', fields: { reason: 'KEY_IN_HOME' } });
+  });
+
+  // @mutation packages/node/src/home.ts
+  // - if (genesis.committee.indexOf(address) !== null) return;
+  // + if (genesis.committee.indexOf(address) === null) return;
   test('a validator’s key that the genesis does not name is refused', async () => {
     const { paths } = await validatorHome();
     await writeFile(paths.genesis, formatGenesis(genesisOf(newKey(SCHEME).publicKey)));

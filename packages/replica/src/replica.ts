@@ -412,7 +412,7 @@ export class Replica {
   async #recall(signing: SigningWatch): Promise<void> {
     await signing.recall();
     if (this.#journal?.doubt) return this.#recovery?.restart();
-    for (const { peer } of this.#peers.all()) this.#twins.claim(peer);
+    this.#claimAll();
   }
 
   #scheduleTick(): void {
@@ -435,8 +435,12 @@ export class Replica {
     this.#transactions.resend(nowMs, this.#configuration.resendIntervalMs);
     if (!statusDue) return;
     this.#statusSentAtMs = nowMs;
-    for (const { peer } of this.#peers.all()) this.#twins.claim(peer);
+    this.#claimAll();
     if (this.#recovery !== null) this.#spawn(this.#recovery.tick());
+  }
+
+  #claimAll(): void {
+    for (const { peer } of this.#peers.all()) this.#twins.claim(peer);
   }
 
   #broadcast(message: Message): void {

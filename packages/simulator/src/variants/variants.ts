@@ -156,7 +156,7 @@ export const VARIANTS: readonly Variant[] = [
     name: 'journal-not-replayed',
     breaks: 'a restart forgets what was signed',
     file: `${REPLICA}/height-driver.ts`,
-    right: 'context.identity === null ? null : restoreOwnMessages(context.identity.journal, this.height);',
+    right: 'context.identity === null ? null : restoreOwnMessages(context.identity.journal, this.height, this.#self);',
     wrong: 'context.identity === null ? null : null;',
     scenario: 'crashes',
     seedsMax: 50,
