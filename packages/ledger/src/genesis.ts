@@ -2,6 +2,7 @@ import { type Address, type Hash, utf8 } from '@nacre/base';
 import type { ChainContext, Committee } from '@nacre/consensus';
 import { formatAddress, type SignatureScheme, taggedHash } from '@nacre/crypto';
 import canonicalize from 'canonicalize';
+import { base64Encode } from './base64.ts';
 import type { ChainParameters } from './parameters.ts';
 
 const GENESIS_TAG = 'nacre/1/genesis';
@@ -68,11 +69,4 @@ function fileObject(content: GenesisContent, validators: readonly object[]): obj
 
 function fileValidator({ name, publicKey, weight }: Omit<GenesisValidator, 'address'>): object {
   return { ...(name === undefined ? {} : { name }), publicKey: base64Encode(publicKey), weight };
-}
-
-/** Canonical base64 with padding. RFC 4648, section 4. */
-function base64Encode(bytes: Uint8Array): string {
-  let binary = '';
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  return btoa(binary);
 }

@@ -1,9 +1,12 @@
 export { keyIdOf, POSSESSION_CONTEXT, possessionMessage } from './account-keys.ts';
+export { advanceCheckpoint } from './advance-checkpoint.ts';
 export { BLOCK_BYTES_MAX, Block, decodeBlock, encodeBlock, type LateCommit, transactionsRoot } from './block.ts';
 export type { BlockEffects, FailureCode, FailureReason, Outcome } from './block-effects.ts';
 export { buildTransaction, type TransactionRequest } from './build-transaction.ts';
 export { canonicalJson, JSON_MEDIA_TYPE } from './canonical-json.ts';
 export type { EpochInfo } from './epoch-info.ts';
+export { type Checkpoint, checkpointFields, genesisCheckpoint } from './checkpoint.ts';
+export { formatCheckpoint, parseCheckpoint } from './checkpoint-file.ts';
 export { LedgerError, type LedgerErrorCode } from './errors.ts';
 export { formatGenesis, type Genesis, type GenesisValidator } from './genesis.ts';
 export { blockHash, changesCommittee, decodeHeader, encodeHeader, HEADER_BYTES_MAX, type Header, type LateCommitters } from './header.ts';
@@ -21,6 +24,8 @@ export {
 } from './keys.ts';
 export { Ledger } from './ledger.ts';
 export * from './ledger-types.ts';
+export { LIGHT_UPDATE_BYTES_MAX } from './light-update.ts';
+export type { EncodedLightUpdate } from './make-proof.ts';
 export { isMediaType, isName } from './names.ts';
 export * from './operation.ts';
 export {
@@ -39,8 +44,9 @@ export type * from './set-change.ts';
 export type { Member, Offence, OffenceKind, OffencePlace, Performance, Proposal, Registry, Verdict } from './set-kinds.ts';
 export type { Account, Participation, RecordLog, Recovery, Service } from './state-kinds.ts';
 export { decodeContents, decodeTransaction, TRANSACTION_CONTEXT, type Transaction, type TransactionContents } from './transaction.ts';
+export type { TrustPeriod } from './trust-period.ts';
 export type { ValidatorSet } from './validator-set.ts';
-export { type Proven, type ProvenClaim, verifyProof } from './verify-proof.ts';
+export { type ProofTrust, type Proven, type ProvenClaim, verifyProof } from './verify-proof.ts';
 export * from './vote-journal.ts';
 export type { Doubt, DoubtCode } from './vote-journal-doubt.ts';
 export type { JournalEntry, SignedMessage } from './vote-journal-entry.ts';

@@ -70,6 +70,12 @@ export type TransactionStatus =
   /** Seen by this node to be past its time at a decided block; no later block can hold it. */
   | { readonly status: 'expired'; readonly height: number; readonly timeMs: number };
 
+/** From where a proof or a light update is to lead to the tip. */
+export interface ProofStart {
+  /** Height of the checkpoint that the asker trusts; by default 0, the genesis. */
+  readonly fromHeight?: number;
+}
+
 export interface RecordQuery {
   readonly service: string;
   /** Only records with this key. */

@@ -21,6 +21,7 @@ import { BlockExecution } from './block-execution.ts';
 import { BlockStore } from './block-store.ts';
 import { checkBlock } from './check-block.ts';
 import { CommittedState } from './committed-state.ts';
+import { CommitteeChanges } from './committee-changes.ts';
 import { effectOperations } from './effect-operations.ts';
 import { EpochBook } from './epoch-book.ts';
 import type { EpochInfo } from './epoch-info.ts';
@@ -34,13 +35,14 @@ import type {
   Applied,
   Candidate,
   LedgerDependencies,
+  ProofStart,
   ProposedCandidate,
   ProposeRequest,
   RecordQuery,
   Tip,
   TransactionStatus,
 } from './ledger-types.ts';
-import { makeProof, type ProofSubject } from './make-proof.ts';
+import { type EncodedLightUpdate, makeLightUpdate, makeProof, type ProofSubject, type Way } from './make-proof.ts';
 import { type ChainParameters, PROTOCOL_VERSION_MAX } from './parameters.ts';
 import { proposeBlock } from './propose-block.ts';
 import type { ServiceRecord } from './record.ts';
@@ -79,6 +81,7 @@ export class Ledger {
   readonly #records: RecordStore;
   readonly #state: CommittedState;
   readonly #epochs: EpochBook;
+  readonly #changes: CommitteeChanges = new CommitteeChanges(this);
   #tip: Tip;
   /** RFC 6962 root over all headers up to the tip. */
   #historyRoot: Hash;
@@ -393,10 +396,12 @@ export class Ledger {
   /**
    * Proof, against the tip, that a record is in its log; or of the latest record under a key, or that there is none. See `verifyProof`.
    *
-   * @returns codes `RECORD_UNKNOWN`, `KEY_INVALID`, and `NO_CERTIFICATE` and `PROOF_BUSY`, after which the same call may succeed
+   * @returns codes `RECORD_UNKNOWN`, `KEY_INVALID`, `PROOF_TOO_LONG`, and `NO_CERTIFICATE`, `PROOF_BUSY` and `CHECKPOINT_AHEAD`, after which the same
+   * call may succeed
    */
   async prove(
     wanted: { readonly service: string } & ({ readonly index: number } | { readonly key: string }),
+    { fromHeight = 0 }: ProofStart = {},
   ): Promise<Result<Uint8Array, Refusal>> {
     for (let attempt = 0; attempt < PROVE_ATTEMPTS_MAX; attempt++) {
       if (this.#applying !== null) await this.#applying;
@@ -404,9 +409,22 @@ export class Ledger {
       const subject = await this.#subject(wanted);
       if (!subject.ok) return subject;
       if (this.#applying !== null || this.#tip !== before) continue;
-      return makeProof(subject.value, { tip: before, state: this.#state, committee: this.committeeAt(before.height) });
+      return makeProof(subject.value, this.#state, this.#way(fromHeight));
     }
     return fail({ code: 'PROOF_BUSY', attempts: PROVE_ATTEMPTS_MAX });
+  }
+
+  /**
+   * What takes a light client on from a checkpoint, as far as it fits into one update. See `advanceCheckpoint`.
+   *
+   * @returns code `CHECKPOINT_AHEAD`, after which the same call may succeed
+   */
+  lightUpdate({ fromHeight = 0 }: ProofStart = {}): Result<EncodedLightUpdate, Refusal> {
+    return makeLightUpdate(this.#way(fromHeight));
+  }
+
+  #way(fromHeight: number): Way {
+    return { tip: this.#tip, committeeAt: (height) => this.committeeAt(height), changes: this.#changes, fromHeight };
   }
 
   async #subject(

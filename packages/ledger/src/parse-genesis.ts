@@ -1,6 +1,7 @@
 import { type Address, bytesEqual, fail, ok, type Refusal, type Result } from '@nacre/base';
 import { Committee, type Validator } from '@nacre/consensus';
 import { addressOf, formatAddress, parseAddress, SCHEMES, type SignatureScheme } from '@nacre/crypto';
+import { base64Decode } from './base64.ts';
 import { LedgerError } from './errors.ts';
 import { GENESIS_VERSION, type Genesis, type GenesisContent, type GenesisValidator, genesisHash } from './genesis.ts';
 import { isName } from './names.ts';
@@ -153,12 +154,4 @@ function isCount(value: unknown): value is number {
 
 function unknownKey(object: Json, known: readonly string[]): string | undefined {
   return Object.keys(object).find((key) => !known.includes(key));
-}
-
-/** @returns the bytes, or undefined unless `text` is canonical base64 with padding */
-function base64Decode(text: unknown): Uint8Array | undefined {
-  if (typeof text !== 'string' || !/^[A-Za-z0-9+/]+={0,2}$/.test(text) || text.length % 4 !== 0) return undefined;
-  const binary = atob(text);
-  // Bits beyond the last byte must be zero, or one key would have several texts.
-  return btoa(binary) === text ? Uint8Array.from(binary, (character) => character.charCodeAt(0)) : undefined;
 }

@@ -1,20 +1,12 @@
 import { ContainerType, ListCompositeType, UnionType, type ValueOf } from '@chainsafe/ssz';
 import { fromUtf8, type Hash, utf8 } from '@nacre/base';
-import {
-  CERTIFICATE_BYTES_MAX,
-  type Certificate,
-  CertificateType,
-  type Codec,
-  certificateFromWire,
-  certificateToWire,
-  convertedCodec,
-  FORMAT_VERSION,
-  HashType,
-  Uint53Type,
-  VersionType,
-} from '@nacre/consensus';
+import { CERTIFICATE_BYTES_MAX, type Codec, convertedCodec, FORMAT_VERSION, HashType, Uint53Type, VersionType } from '@nacre/consensus';
 import { INCLUSION_PROOF_MAX, STATE_PROOF_OTHERS_MAX, STATE_PROOF_SIBLINGS_MAX, type StateProof } from '@nacre/crypto';
-import { HEADER_BYTES_MAX, type Header, HeaderType, headerFromWire, headerToWire } from './header.ts';
+import { type CertifiedHeader, certifiedHeaderFields, certifiedHeaderFromWire, certifiedHeaderToWire } from './certified-header.ts';
+import { type EpochLink, linkFromWire, linkToWire } from './epoch-link.ts';
+import { HEADER_BYTES_MAX } from './header.ts';
+import { EpochLinksType } from './light-update.ts';
+import { LINKS_BYTES_MAX } from './link-limits.ts';
 import { RECORD_BYTES_MAX, RecordType, recordFromWire, recordToWire, type ServiceRecord } from './record.ts';
 import { KeyType, NameType } from './wire.ts';
 
@@ -52,11 +44,11 @@ interface AbsentClaim {
 
 export type ProofClaim = IncludedClaim | LatestClaim | AbsentClaim;
 
-/** A claim about the state after a block, and the block with as few commits as decide it. */
-export interface Proof {
+/** A claim about the state after a block, the block with as few commits as decide it, and how one gets to know the committee that did. */
+export interface Proof extends CertifiedHeader {
   readonly claim: ProofClaim;
-  readonly header: Header;
-  readonly certificate: Certificate;
+  /** Every change of the committee from what the asker trusts to the block, the oldest first. */
+  readonly links: readonly EpochLink[];
 }
 
 const StateProofType = new ContainerType({
@@ -78,7 +70,7 @@ const AbsentType = new ContainerType({
   state: StateProofType,
 });
 const ClaimType = new UnionType([IncludedType, LatestType, AbsentType]);
-const ProofType = new ContainerType({ version: VersionType, claim: ClaimType, header: HeaderType, certificate: CertificateType });
+const ProofType = new ContainerType({ version: VersionType, claim: ClaimType, links: EpochLinksType, ...certifiedHeaderFields });
 
 type WireClaim = ValueOf<typeof ClaimType>;
 
@@ -87,6 +79,7 @@ const SELECTOR = { included: 0, latest: 1, absent: 2 } as const;
 /** Above the longest encoding of a proof in bytes. */
 export const PROOF_BYTES_MAX =
   RECORD_BYTES_MAX +
+  LINKS_BYTES_MAX +
   HEADER_BYTES_MAX +
   CERTIFICATE_BYTES_MAX +
   (INCLUSION_PROOF_MAX + STATE_PROOF_SIBLINGS_MAX + 2 * STATE_PROOF_OTHERS_MAX) * 32 +
@@ -96,17 +89,13 @@ export const PROOF_BYTES_MAX =
 export const proofCodec: Codec<Proof> = convertedCodec(ProofType, {
   name: 'proof',
   bytesMax: PROOF_BYTES_MAX,
-  toWire: ({ claim, header, certificate }) => ({
+  toWire: (proof) => ({
     version: FORMAT_VERSION,
-    claim: claimToWire(claim),
-    header: headerToWire(header),
-    certificate: certificateToWire(certificate),
+    claim: claimToWire(proof.claim),
+    links: proof.links.map(linkToWire),
+    ...certifiedHeaderToWire(proof),
   }),
-  fromWire: (wire) => ({
-    claim: claimFromWire(wire.claim),
-    header: headerFromWire(wire.header),
-    certificate: certificateFromWire(wire.certificate),
-  }),
+  fromWire: (wire) => ({ claim: claimFromWire(wire.claim), links: wire.links.map(linkFromWire), ...certifiedHeaderFromWire(wire) }),
 });
 
 function claimToWire(claim: ProofClaim): WireClaim {
