@@ -16,8 +16,8 @@ const SERVICE = 'prices';
 /** Long, because each of its bytes is one more way to name a key in the same empty place of the state. */
 const ABSENT_KEY = 'nothing-'.repeat(20);
 const VERIFY_PROOF = fileURLToPath(new URL('./verify-proof-child.ts', import.meta.url));
-/** Version byte, then the offsets of claim, header and certificate, each of 4 bytes: where a proof says that its certificate begins. */
-const CERTIFICATE_OFFSET_AT = 1 + 2 * 4;
+/** Version byte, then the offsets of claim, links, header and certificate, each of 4 bytes: where a proof says that its certificate begins. */
+const CERTIFICATE_OFFSET_AT = 1 + 3 * 4;
 
 interface Finding {
   readonly bytes: number;

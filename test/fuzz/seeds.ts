@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { toHex, utf8 } from '@nacre/base';
 import type { Certificate, Equivocation, Lock, Proposal, RoundState, Vote } from '@nacre/consensus';
 import { formatAddress } from '@nacre/crypto';
-import { decodeBlock, formatGenesis, type Genesis, type Header, type ServiceRecord } from '@nacre/ledger';
+import {
+  decodeBlock,
+  formatCheckpoint,
+  formatGenesis,
+  type Genesis,
+  genesisCheckpoint,
+  type Header,
+  type ServiceRecord,
+} from '@nacre/ledger';
 import { LevelStore } from '@nacre/ledger/level';
 import { PinnedChain } from '../support/pinned-chain.ts';
 
@@ -46,16 +54,30 @@ export async function makeSeeds(): Promise<Seeds> {
     const proofs = await Promise.all(
       [{ index: 1 }, { key: 'low' }, { key: 'never' }].map((wanted) => chain.ledger.prove({ service: 'prices', ...wanted })),
     );
+    const update = chain.ledger.lightUpdate();
     const records = await Promise.all(['low', 'high'].map((key) => chain.ledger.latest('prices', key)));
     await store?.close();
-    const artifacts = [...entries.map(({ value }) => value), pending.bytes, ...proofs.flatMap((proof) => (proof.ok ? [proof.value] : []))];
+    const artifacts = [
+      ...entries.map(({ value }) => value),
+      pending.bytes,
+      ...proofs.flatMap((proof) => (proof.ok ? [proof.value] : [])),
+      ...(update.ok ? [update.value.bytes] : []),
+    ];
     const address = formatAddress(chain.genesis.committee.validators[0]?.address as Uint8Array);
     return {
       genesis: chain.genesis,
       artifacts,
       headers: artifacts.map(decodeBlock).flatMap((block) => (block.ok ? [block.value.header] : [])),
       records: records.filter((record) => record !== undefined),
-      texts: [formatGenesis(chain.genesis), address, '/ip4/127.0.0.1/tcp/9640', '{"rpc":{"port":8640}}', toHex(hash(1)), '0,1|2,3'],
+      texts: [
+        formatGenesis(chain.genesis),
+        formatCheckpoint(genesisCheckpoint(chain.genesis)),
+        address,
+        '/ip4/127.0.0.1/tcp/9640',
+        '{"rpc":{"port":8640}}',
+        toHex(hash(1)),
+        '0,1|2,3',
+      ],
       ...consensusSeeds(),
     };
   } finally {

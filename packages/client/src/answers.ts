@@ -100,3 +100,10 @@ const TRANSACTION_EVENT = variant('status', { committed: object(inBlock), failed
 export const TOPICS = { blocks: BLOCK_EVENT, transactions: TRANSACTION_EVENT, records: RECORD };
 export type Topic = keyof typeof TOPICS;
 export type TopicData<Name extends Topic> = ShapeOf<(typeof TOPICS)[Name]>;
+
+/** What takes a checkpoint on. */
+export const LIGHT_UPDATE = object({
+  /** The canonical bytes, base64. */
+  update: text,
+  complete: flag,
+});

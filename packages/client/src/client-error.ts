@@ -31,6 +31,10 @@ export type NacreClientErrorCode =
   | 'PROOF_INVALID'
   /** The proof holds, but shows something else than was asked for. Whoever sent it errs or lies. */
   | 'PROOF_MISMATCH'
+  /** The checkpoint cannot be read, or is of another network. */
+  | 'CHECKPOINT_INVALID'
+  /** The checkpoint is older than the trust period. */
+  | 'CHECKPOINT_EXPIRED'
   /** The node left out records that must exist. */
   | 'RECORDS_MISSING'
   /** No node would take the transaction; `fields.refusal` says why. */

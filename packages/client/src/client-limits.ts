@@ -24,6 +24,11 @@ export const VALID_FOR_MS = 120_000;
 
 /** Signatures found valid that a client remembers: proofs of one block carry the same certificate. Beyond: verified again. */
 export const VERIFIED_SIGNATURES_MAX = 1_024;
+/**
+ * How old a checkpoint may be, in ms, unless told otherwise. Longer: former validators have more time to lose, or sell, the keys that could sign
+ * another history. Beyond: `CHECKPOINT_EXPIRED`.
+ */
+export const TRUST_PERIOD_MS = 14 * 24 * 3_600_000;
 
 /** Events that wait for a reader. Beyond: the connection is closed and opened again, from the last one on, when they are read. */
 export const EVENTS_QUEUED_MAX = 1_000;

@@ -1,5 +1,5 @@
 import { toHex } from '@nacre/base';
-import { type Genesis, NONCE_BYTES, type Operation, type Proven } from '@nacre/ledger';
+import { type Checkpoint, type Genesis, NONCE_BYTES, type Operation, type Proven } from '@nacre/ledger';
 import type { AccountKey } from './account-key.ts';
 import { text } from './answer-shape.ts';
 import {
@@ -7,6 +7,7 @@ import {
   type BlockAnswer,
   LATEST,
   type LatestAnswer,
+  LIGHT_UPDATE,
   RECORD_PAGE,
   type RecordAnswer,
   STATUS,
@@ -25,15 +26,16 @@ import { NacreClientError, NacreRpcError } from './client-error.ts';
 import { FINAL_TIMEOUT_MS, STATUS_POLL_MS, STATUS_POLL_MS_MAX, VALID_FOR_MS } from './client-limits.ts';
 import { type Call, callWithFailover } from './failover.ts';
 import { malformedError, timeoutError } from './http-call.ts';
+import { LightClient, type LightOptions } from './light-client.ts';
 import { NodePool } from './node-pool.ts';
 import { pause } from './pause.ts';
 import { checkGenesis, readGenesis } from './read-genesis.ts';
 import { signOperations } from './sign-operations.ts';
 import { type SubscribeRequest, Subscription } from './subscription.ts';
 import { endingError, type FinalAnswer, transactionEnding } from './transaction-ending.ts';
-import { type ProofQuestion, verifyRecordProof } from './verify-record-proof.ts';
+import type { ProofQuestion } from './verify-record-proof.ts';
 
-export interface ConnectOptions {
+export interface ConnectOptions extends LightOptions {
   /** The network's genesis, or the text of its file: what proofs are verified against, and what this client's signatures name. */
   readonly genesis?: Genesis | string;
 }
@@ -77,7 +79,7 @@ const WAIT_MS_DEFAULT = 10_000;
  * A client of one network, through any of the nodes given. Opens nothing until it is used.
  *
  * @param urls of nodes of the same network, for example `http://127.0.0.1:8640`
- * @throws {NacreClientError} `URL_INVALID`, `GENESIS_INVALID`
+ * @throws {NacreClientError} `URL_INVALID`, `GENESIS_INVALID`, `CHECKPOINT_INVALID`, or `GENESIS_MISSING` for a checkpoint alone
  */
 export function connect(urls: string | readonly string[], options: ConnectOptions = {}): NacreClient {
   return new NacreClient(typeof urls === 'string' ? [urls] : urls, options);
@@ -90,18 +92,28 @@ export function connect(urls: string | readonly string[], options: ConnectOption
 export class NacreClient {
   readonly #pool: NodePool;
   readonly #genesis: Genesis | undefined;
+  readonly #light: LightClient | undefined;
 
-  constructor(urls: readonly string[], { genesis }: ConnectOptions) {
+  constructor(urls: readonly string[], { genesis, ...light }: ConnectOptions) {
     this.#pool = new NodePool(urls);
     this.#genesis = typeof genesis === 'string' ? readGenesis(genesis) : genesis && checkGenesis(genesis);
+    if (this.#genesis !== undefined) this.#light = new LightClient(this.#genesis, light);
+    else if (light.checkpoint !== undefined) missingGenesis();
   }
 
   /** @throws {NacreClientError} `GENESIS_MISSING` */
   get genesis(): Genesis {
-    if (this.#genesis !== undefined) return this.#genesis;
-    throw new NacreClientError('GENESIS_MISSING', 'this needs the genesis of the network', {
-      hint: "Give connect the option genesis: the text of the network's genesis.json, from somebody you trust.",
-    });
+    return this.#genesis ?? missingGenesis();
+  }
+
+  /**
+   * Up to where this client has verified the chain: with every proof it moves on, so that later ones need fewer signatures. Keep its text
+   * (`formatCheckpoint`) to go on from it.
+   *
+   * @throws {NacreClientError} `GENESIS_MISSING`
+   */
+  get checkpoint(): Checkpoint {
+    return (this.#light ?? missingGenesis()).checkpoint;
   }
 
   /** What the node that answers says of itself and the network. */
@@ -226,19 +238,50 @@ export class NacreClient {
     return this.#call({ method: 'record_latest', params: { service, key }, shape: LATEST, ...options });
   }
 
-  /** A proof as the node sent it, base64, not verified: to hand on or to keep. */
-  async proof(question: ProofQuestion, options: CallOptions = {}): Promise<string> {
-    return this.#call({ method: 'record_proof', params: { ...question }, shape: text, ...options });
+  /**
+   * A proof as the node sent it, base64, not verified: to hand on or to keep.
+   *
+   * @param options `fromHeight`: of the checkpoint that whoever verifies it has, by default that of the genesis
+   * @throws {NacreRpcError} also `PROOF_TOO_LONG`, where the validators changed too often since
+   */
+  async proof(question: ProofQuestion, options: CallOptions & { readonly fromHeight?: number } = {}): Promise<string> {
+    const { fromHeight = 0, ...rest } = options;
+    return this.#call({ method: 'record_proof', params: { ...question, fromHeight }, shape: text, ...rest });
   }
 
   /**
-   * Fetches a proof and verifies it against the genesis: see {@link verifyRecordProof}.
+   * Fetches a proof and verifies it against what this client knows of the chain: see `verifyRecordProof`.
    *
-   * @throws {NacreClientError} `GENESIS_MISSING`, `PROOF_INVALID`, `PROOF_MISMATCH`
+   * @throws {NacreClientError} `GENESIS_MISSING`, `PROOF_INVALID`, `PROOF_MISMATCH`, `CHECKPOINT_EXPIRED`
    */
   async proveRecord(question: ProofQuestion, options: CallOptions = {}): Promise<Proven> {
-    const { genesis } = this;
-    return verifyRecordProof(genesis, await this.proof(question, options), question);
+    const light = this.#light ?? missingGenesis();
+    let from = light.checkpoint;
+    const proof = await this.proof(question, { ...options, fromHeight: from.height }).catch(async (error: unknown) => {
+      if (!(error instanceof NacreRpcError && error.code === 'PROOF_TOO_LONG')) throw error;
+      from = await this.advance(options);
+      return this.proof(question, { ...options, fromHeight: from.height });
+    });
+    return light.verify(proof, question, from);
+  }
+
+  /**
+   * Follows the chain to its end, verifying every change of the validators on the way; no node is believed. Whoever seldom proves something calls this
+   * well within the trust period.
+   *
+   * @returns the new checkpoint
+   * @throws {NacreClientError} `GENESIS_MISSING`, `PROOF_INVALID`, `CHECKPOINT_EXPIRED`
+   */
+  async advance(options: CallOptions = {}): Promise<Checkpoint> {
+    const light = this.#light ?? missingGenesis();
+    for (;;) {
+      const from = light.checkpoint;
+      const answer = await this.#call({ method: 'light_update', params: { fromHeight: from.height }, shape: LIGHT_UPDATE, ...options });
+      await light.advance(answer.update, from);
+      if (answer.complete) return light.checkpoint;
+      // A node that promises more and gives nothing must not hold one for ever.
+      if (light.checkpoint === from) throw malformedError('the node', 'an update that does not lead on');
+    }
   }
 
   /**
@@ -276,4 +319,10 @@ export class NacreClient {
   async #call<Answer>(call: Call<Answer>): Promise<Answer> {
     return callWithFailover(this.#pool, call);
   }
+}
+
+function missingGenesis(): never {
+  throw new NacreClientError('GENESIS_MISSING', 'this needs the genesis of the network', {
+    hint: "Give connect the option genesis: the text of the network's genesis.json, from somebody you trust.",
+  });
 }

@@ -19,6 +19,7 @@ const NODE_TROUBLE: ReadonlySet<string> = new Set([
   'MEMPOOL_FULL',
   'NO_CERTIFICATE',
   'PROOF_BUSY',
+  'CHECKPOINT_AHEAD',
 ]);
 
 export function isNodeTrouble(error: unknown): error is NacreRpcError {

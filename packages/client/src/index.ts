@@ -1,5 +1,15 @@
 export { type Address, type Hash, NacreError } from '@nacre/base';
-export type { Genesis, Operation, Proven, ServiceRecord } from '@nacre/ledger';
+export {
+  type Checkpoint,
+  checkpointFields,
+  formatCheckpoint,
+  type Genesis,
+  type Operation,
+  type ProofTrust,
+  type Proven,
+  type ServiceRecord,
+  type TrustPeriod,
+} from '@nacre/ledger';
 export { type AccountKey, createAccountKey, loadSeed } from './account-key.ts';
 export type {
   BlockAnswer,
@@ -15,6 +25,7 @@ export type {
 export * from './client.ts';
 export * from './client-error.ts';
 export type { DataSchema } from './data-schema.ts';
+export { type LightOptions, readCheckpoint } from './light-client.ts';
 export { Outbox, type OutboxDependencies, type OutboxOptions } from './outbox.ts';
 export type { OutboxItem, OutboxOutcome } from './outbox-entry.ts';
 export type { OutboxStore, StoredItem } from './outbox-store.ts';

@@ -3,7 +3,6 @@ import { Committee, type Validator } from '@nacre/consensus';
 import { formatAddress, parseAddress } from '@nacre/crypto';
 import { base64Decode, base64Encode } from './base64.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import type { Genesis } from './genesis.ts';
 
 const CHECKPOINT_VERSION = 1;
 /** Characters of a checkpoint's file at most; a hundred ML-DSA-87 keys take 350,000. Beyond: refused unread. */
@@ -32,9 +31,9 @@ export function formatCheckpoint({ genesisHash, height, blockHash, timeMs, epoch
 /**
  * Reads a checkpoint's file. It says what its holder trusts, so only where it comes from can make it right: nothing in it is proven.
  *
- * @returns codes `CHECKPOINT_MALFORMED` (with what is wrong), `CHECKPOINT_NETWORK`
+ * @returns code `CHECKPOINT_MALFORMED`, with what is wrong; whether it belongs to one's network, `checkTrusted` says
  */
-export function parseCheckpoint(text: string, genesis: Genesis): Result<Checkpoint, Refusal> {
+export function parseCheckpoint(text: string): Result<Checkpoint, Refusal> {
   if (text.length > CHECKPOINT_CHARACTERS_MAX) return malformed('too large');
   let file: unknown;
   try {
@@ -45,14 +44,13 @@ export function parseCheckpoint(text: string, genesis: Genesis): Result<Checkpoi
   if (typeof file !== 'object' || file === null) return malformed('not an object');
   const { version, genesisHash, height, blockHash, timeMs, epoch, committeeHash, validators } = file as Readonly<Record<string, unknown>>;
   if (version !== CHECKPOINT_VERSION) return malformed('not of a version that is known');
-  if (genesisHash !== toHex(genesis.hash)) return fail({ code: 'CHECKPOINT_NETWORK', genesisHash });
   if (!isCount(height) || !isCount(timeMs) || !isCount(epoch)) return malformed('height, timeMs and epoch are whole numbers');
-  const hash = readHash(blockHash);
-  if (hash === undefined) return malformed('blockHash is not a hash');
+  const [network, block] = [readHash(genesisHash), readHash(blockHash)];
+  if (network === undefined || block === undefined) return malformed('genesisHash and blockHash are 32 bytes, lower-case hex');
   const committee = readCommittee(validators);
   if (committee === null) return malformed('validators are not a committee');
   if (committeeHash !== toHex(committee.hash)) return malformed('committeeHash is not that of the validators');
-  return ok({ genesisHash: genesis.hash, height, blockHash: hash, timeMs, epoch, committee });
+  return ok({ genesisHash: network, height, blockHash: block, timeMs, epoch, committee });
 }
 
 function readCommittee(list: unknown): Committee | null {

@@ -14,7 +14,7 @@ export interface TrustPeriod {
 }
 
 /** A header that is further ahead of the asker's clock is refused, in ms: its checkpoint would be trusted for longer than the period. */
-export const CLOCK_DRIFT_MS_MAX = 60_000;
+const CLOCK_DRIFT_MS_MAX = 60_000;
 
 /** Whether one may go on from a checkpoint. @returns codes `CHECKPOINT_NETWORK`, `CHECKPOINT_EXPIRED` */
 export function checkTrusted(checkpoint: Checkpoint, genesis: Genesis, trust: TrustPeriod | undefined): Result<void, Refusal> {

@@ -21,8 +21,6 @@ let honest: LightUpdate;
 beforeAll(async () => {
   chain = await ChangingChain.create({ epochs: EPOCHS });
   honest = update(chain);
-  expect(honest.links.map(({ header }) => header.height)).toEqual([3, 6, 9]);
-  expect(await refusal(chain, honest)).toBe('accepted');
 });
 
 /** The honest update with one of its links changed. */
@@ -43,6 +41,11 @@ async function forgedLink(options: {
   const certificate = await chain.certify(header, chain.committee(committee), options.signers);
   return { ...makeLink({ header, certificate }, chain.committee(epoch), chain.committee(into)), certificate };
 }
+
+test('the honest chain, of which each test changes something, is accepted', async () => {
+  expect(honest.links.map(({ header }) => header.height)).toEqual([3, 6, 9]);
+  expect(await refusal(chain, honest)).toBe('accepted');
+});
 
 describe('a change of the committee is refused', () => {
   // @mutation packages/ledger/src/certified-header.ts
@@ -82,8 +85,8 @@ describe('a change of the committee is refused', () => {
   });
 
   // @mutation packages/ledger/src/certified-header.ts
-  // - if (!bytesEqual(header.genesisHash, context.genesisHash) || header.chain !== context.chain) return
-  // + if (header.chain !== context.chain) return
+  // - if (!bytesEqual(header.genesisHash, context.genesisHash) || header.chain !== context.chain)
+  // + if (header.chain !== context.chain)
   test('of another network with the same validators', async () => {
     const other = await ChangingChain.create({ epochs: EPOCHS, network: 'other' });
     expect(other.committee(1).hash).toEqual(chain.committee(1).hash);
@@ -95,8 +98,8 @@ describe('a change of the committee is refused', () => {
   });
 
   // @mutation packages/ledger/src/certified-header.ts
-  // - if (!bytesEqual(header.genesisHash, context.genesisHash) || header.chain !== context.chain) return
-  // + if (!bytesEqual(header.genesisHash, context.genesisHash)) return
+  // - if (!bytesEqual(header.genesisHash, context.genesisHash) || header.chain !== context.chain)
+  // + if (!bytesEqual(header.genesisHash, context.genesisHash))
   test('of another chain', async () => {
     expect(await refusal(chain, withLink(0, await forgedLink({ epoch: 0, header: { chain: 1 }, signers: [0, 1, 2] })))).toBe(
       'PROOF_NETWORK',

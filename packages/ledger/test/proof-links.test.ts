@@ -1,8 +1,8 @@
 import { type Hash, toHex, utf8 } from '@nacre/base';
+import { minimalCertificate } from '@nacre/consensus';
 import { leafHash } from '@nacre/crypto';
 import { type Checkpoint, genesisCheckpoint, type ProofTrust, type Proven, verifyProof } from '@nacre/ledger';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { minimalCertificate } from '../../consensus/src/certificate.ts';
 import { makeLink } from '../src/epoch-link.ts';
 import { type ProofClaim, proofCodec } from '../src/proof.ts';
 import { ChangingChain, type Members } from './support/changing-chain.ts';

@@ -66,6 +66,7 @@ export type LedgerReader = Pick<
   | 'records'
   | 'latest'
   | 'prove'
+  | 'lightUpdate'
 >;
 
 /** All that the RPC and the metrics need from a node. */

@@ -219,6 +219,45 @@ describe('against a node', () => {
     );
   });
 
+  test('a checkpoint is made, taken on, and verifies what is proven from it', async () => {
+    await ask('submit', '--service', 'checked', '1');
+    const genesisPath = await genesisFile();
+    const checkpoint = join(await temporaryDirectory(), 'checkpoint.json');
+    const made = await ask('checkpoint', '--genesis', genesisPath, '--checkpoint', checkpoint, '--json');
+    expect(parsed(made.out)).toMatchObject({ fromHeight: 0, height: node.replica.ledger.tip.height, epoch: 0 });
+    await ask('submit', '--service', 'checked', '2');
+    const goneOn = await ask('checkpoint', '--genesis', genesisPath, '--checkpoint', checkpoint);
+    expect(goneOn.out).toContain(`to block ${node.replica.ledger.tip.height} (`);
+    const verify = async (proof: string, ...more: string[]) =>
+      (await run(['verify', '--genesis', genesisPath, '--checkpoint', checkpoint, ...more], { stdin: proof })).status;
+    const place = ['--service', 'checked', '--index', '1'];
+    expect(await verify((await ask('record', 'proof', ...place)).out)).toBe(EXIT.done);
+    expect(await verify((await ask('record', 'proof', ...place, '--checkpoint', checkpoint)).out)).toBe(EXIT.done);
+    // As if it had been made long ago.
+    const file = await readFile(checkpoint, 'utf8');
+    await writeFile(checkpoint, file.replace(/"timeMs": \d+/, `"timeMs": ${Date.now() - 15 * 86_400_000}`));
+    const proof = (await ask('record', 'proof', ...place)).out;
+    expect(await verify(proof)).toBe(EXIT.invalid);
+    expect(await verify(proof, '--trust-period', '16d')).toBe(EXIT.done);
+    expect(await verify(proof, '--trust-period', '16')).toBe(EXIT.usage);
+    const expired = await ask('checkpoint', '--genesis', genesisPath, '--checkpoint', checkpoint);
+    expect([expired.status, expired.err]).toEqual([EXIT.invalid, expect.stringContaining('CHECKPOINT_EXPIRED')]);
+  });
+
+  test('a checkpoint that cannot be used is told apart from a node that cannot be reached', async () => {
+    const genesisPath = await genesisFile();
+    const checkpoint = join(await temporaryDirectory(), 'checkpoint.json');
+    const made = await run(['checkpoint', '--genesis', genesisPath, '--checkpoint', checkpoint, '--rpc', NOBODY]);
+    expect([made.status, made.err.split(':')[0]]).toEqual([EXIT.unreachable, 'RPC_UNREACHABLE']);
+    const missing = await run(['verify', '--genesis', genesisPath, '--checkpoint', checkpoint], { stdin: 'AAAA' });
+    expect([missing.status, missing.err.split(':')[0]]).toEqual([EXIT.configuration, 'FILE_INACCESSIBLE']);
+    await writeFile(checkpoint, '{}');
+    const unreadable = await ask('checkpoint', '--genesis', genesisPath, '--checkpoint', checkpoint);
+    expect([unreadable.status, unreadable.err.split(':')[0]]).toEqual([EXIT.configuration, 'CHECKPOINT_INVALID']);
+    const directory = await ask('checkpoint', '--genesis', genesisPath, '--checkpoint', join(checkpoint, 'x'));
+    expect(directory.status).toBe(EXIT.configuration);
+  });
+
   test.each(['', 'not base64!', '{"proof":5}'])('%j on standard input is no proof', async (stdin) => {
     const { status, err } = await run(['verify', '--genesis', await genesisFile()], { stdin });
     expect([status, err.startsWith('ARGUMENT_INVALID')]).toEqual([EXIT.usage, true]);

@@ -163,7 +163,17 @@ describe('bodies', () => {
   });
 
   test('of any parameters get an answer', async () => {
-    const methods = ['tx_submit', 'tx_get', 'record_submit', 'record_list', 'record_latest', 'record_proof', 'block_get', 'validator_list'];
+    const methods = [
+      'tx_submit',
+      'tx_get',
+      'record_submit',
+      'record_list',
+      'record_latest',
+      'record_proof',
+      'light_update',
+      'block_get',
+      'validator_list',
+    ];
     const names = [
       'tx',
       'txId',

@@ -34,7 +34,7 @@ describe('the OpenRPC document', () => {
     expect(document.methods.map(({ name }) => name).sort()).toEqual(
       [
         ...['node_status', 'net_peers', 'tx_submit', 'tx_get', 'record_submit', 'record_list', 'record_latest', 'record_proof'],
-        ...['block_get', 'validator_list', 'rpc.discover', 'subscribe', 'unsubscribe'],
+        ...['light_update', 'block_get', 'validator_list', 'rpc.discover', 'subscribe', 'unsubscribe'],
       ].sort(),
     );
   });
@@ -63,6 +63,8 @@ describe('the OpenRPC document', () => {
       ['record_latest', { service: 'doc', key: 'k' }],
       ['record_latest', { service: 'doc', key: 'none' }],
       ['record_proof', { service: 'doc', index: 0 }],
+      ['record_proof', { service: 'doc', index: 0, fromHeight: 1 }],
+      ['light_update', { fromHeight: 1 }],
       ['block_get', { height: 1 }],
       ['block_get', { height: 'latest' }],
       ['validator_list', {}],

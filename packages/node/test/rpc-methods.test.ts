@@ -1,7 +1,7 @@
 import { fromHex, toHex } from '@nacre/base';
 import { formatAddress } from '@nacre/crypto';
 import { createVerifier } from '@nacre/crypto/native';
-import { type Operation, verifyProof } from '@nacre/ledger';
+import { advanceCheckpoint, genesisCheckpoint, type Operation, verifyProof } from '@nacre/ledger';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KeyHolder } from '../src/records/service-registrar.ts';
 import { call, RpcNode, refusal, result } from './support/rpc-node.ts';
@@ -136,6 +136,21 @@ describe('records', () => {
       const verified = await verifyProof(node.genesis, bytesOf(proof), verifier);
       expect(verified.ok && verified.value.kind).toBe(kind);
     }
+  });
+
+  test('a checkpoint is taken on by what the node knows, and not beyond it', async () => {
+    const verifier = createVerifier('ml-dsa-44');
+    const { update, complete } = await result(url, 'light_update', {});
+    const { genesis } = node;
+    const advanced = await advanceCheckpoint(genesisCheckpoint(genesis), bytesOf(update), { genesis, verifier });
+    const { height, blockHash } = node.replica.ledger.tip;
+    expect([complete, advanced]).toMatchObject([true, { ok: true, value: { height, blockHash } }]);
+    const beyond = { fromHeight: height + 1 };
+    for (const [method, params] of [
+      ['light_update', beyond],
+      ['record_proof', { service: 'notes/a', index: 0, ...beyond }],
+    ] as const)
+      expect(await refusal(url, method, params)).toMatchObject({ code: 'CHECKPOINT_AHEAD', tipHeight: height, retryable: true });
   });
 
   test('pages follow one another in both directions', async () => {

@@ -50,5 +50,5 @@ export async function refusal(chain: ChangingChain, given: LightUpdate | Uint8Ar
   const advanced = await advance(chain, given, more);
   if (advanced.ok) return 'accepted';
   const { code, problem } = advanced.error;
-  return problem === undefined ? code : `${code}: ${String(problem)}`;
+  return typeof problem === 'string' ? `${code}: ${problem}` : code;
 }

@@ -4,6 +4,7 @@ import { VERSION } from '../version.ts';
 import { type CommandIo, print, reportFailure } from './command-io.ts';
 
 import { addBenchCommand } from './commands/bench-command.ts';
+import { addCheckpointCommand } from './commands/checkpoint-command.ts';
 import { addCompletionCommand } from './commands/completion-command.ts';
 import { addHomeCommands } from './commands/home-commands.ts';
 import { addNodeCommands } from './commands/node-commands.ts';
@@ -61,6 +62,7 @@ export async function runCli(args: readonly string[], io: CommandIo): Promise<nu
   addSignerCommand(program, context);
   addQueryCommands(program, context);
   addRecordCommands(program, context);
+  addCheckpointCommand(program, context);
   addWatchCommand(program, context);
 
   addBenchCommand(program, context);

@@ -1,4 +1,5 @@
 import { NacreError } from '@nacre/base';
+import { NacreRpcError } from '@nacre/client';
 
 export type RpcFailureCode =
   /** Nothing answers at the address, or not in time. */
@@ -49,6 +50,14 @@ export async function callRpc(
     fields: { ...data, url, method, nodeCode },
     ...(hint === undefined ? {} : { hint }),
   });
+}
+
+/** What the client of a command threw: errors of nodes as those of `callRpc`, everything else as it is. */
+export function asRpcFailure(error: unknown): unknown {
+  if (!(error instanceof NacreRpcError)) return error;
+  const { code, message, fields, hint } = error;
+  const kind = code === 'NETWORK_UNREACHABLE' || code === 'TIMEOUT' ? 'RPC_UNREACHABLE' : 'RPC_REFUSED';
+  return new RpcFailure(kind, message, { cause: error, fields: { ...fields, nodeCode: code }, ...(hint === undefined ? {} : { hint }) });
 }
 
 function reasonOf(error: unknown): string {

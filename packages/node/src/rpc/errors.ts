@@ -98,6 +98,18 @@ export const RPC_ERRORS = {
   NO_CERTIFICATE: entry(-32023, 'The certificate of the latest block is not here yet.', true, 'Try again after the next block.'),
   PROOF_BUSY: entry(-32024, 'Blocks came faster than the proof could be made.', true, 'Try again.'),
   KEY_INVALID: entry(-32025, 'A proof by key needs a key.', false, 'Give a key that is not empty, or an index.'),
+  CHECKPOINT_AHEAD: entry(
+    -32026,
+    'The checkpoint is ahead of what this node can prove.',
+    true,
+    'Ask another node, or again after the next block.',
+  ),
+  PROOF_TOO_LONG: entry(
+    -32027,
+    'The validators changed too often since the checkpoint for one proof.',
+    false,
+    'Advance the checkpoint with light_update (nacre checkpoint) first, and ask from its height.',
+  ),
 
   // How a transaction ended.
   TRANSACTION_FAILED: entry(

@@ -12,6 +12,7 @@ import { RpcError, type RpcErrorCode } from './errors.ts';
 import { DEFAULT_RPC_LIMITS, type RpcLimits } from './limits.ts';
 import type { Method } from './method.ts';
 import { chainMethods } from './methods/chain-methods.ts';
+import { lightMethods } from './methods/light-methods.ts';
 import { nodeMethods } from './methods/node-methods.ts';
 import { recordMethods } from './methods/record-methods.ts';
 import { subscriptionMethods } from './methods/subscription-methods.ts';
@@ -278,6 +279,7 @@ function rpcMethods(backend: NodeBackend, blocks: RecentBlocks): Method[] {
     ...nodeMethods(backend),
     ...transactionMethods(backend),
     ...recordMethods(backend),
+    ...lightMethods(backend),
     ...chainMethods(backend),
     ...subscriptionMethods(backend, blocks),
   ];

@@ -198,6 +198,7 @@ interface Results {
   readonly record_list: { readonly records: readonly z.input<typeof RecordJson>[]; readonly nextIndex: number | null };
   readonly record_latest: { readonly record: z.input<typeof RecordJson> | null; readonly height: number; readonly ageMs: number };
   readonly record_proof: string;
+  readonly light_update: { readonly update: string; readonly complete: boolean };
   readonly block_get: {
     readonly hash: string;
     readonly header: z.input<typeof HeaderJson>;

@@ -4,6 +4,7 @@ import { PROOF_BYTES_MAX, type Proven, verifyProof } from '@nacre/ledger';
 import type { Command } from 'commander';
 import { readGenesis } from '../../home.ts';
 import { NodeError } from '../../node-error.ts';
+import { readCheckpointFile, TRUST_PERIOD_OPTION, type TrustOptions, trustPeriod } from '../checkpoint-options.ts';
 import { table } from '../command-io.ts';
 import { EXIT } from '../exit-status.ts';
 import type { CommandContext } from '../program.ts';
@@ -36,6 +37,13 @@ interface Place {
   readonly service: string;
   readonly index?: number | undefined;
   readonly key?: string | undefined;
+}
+
+interface VerifyOptions extends TrustOptions {
+  readonly genesis: string;
+  readonly service?: string;
+  readonly index?: number;
+  readonly key?: string;
 }
 
 /** `submit`, `record …`, `verify`: writing, reading and proving. */
@@ -102,9 +110,11 @@ export function addRecordCommands(program: Command, context: CommandContext): vo
     .requiredOption('--service <name>', 'service to read')
     .option('--index <index>', 'index of the record', wholeNumber(0, INDEX_MAX))
     .option('--key <key>', 'key whose latest record, or absence, is proven')
-    .action(async ({ service, index, key }: Place) => {
+    .option('--checkpoint <file>', 'for whoever verifies it with this checkpoint: a shorter proof, which the genesis alone does not verify')
+    .action(async ({ service, index, key, checkpoint }: Place & { checkpoint?: string }) => {
       requireOne({ index, key });
-      const proof = await context.call('record_proof', { service, index, key });
+      const fromHeight = checkpoint === undefined ? undefined : (await readCheckpointFile(checkpoint)).height;
+      const proof = await context.call('record_proof', { service, index, key, fromHeight });
       context.print({ proof }, () => [String(proof)]);
     });
   addVerifyCommand(program, context);
@@ -113,15 +123,19 @@ export function addRecordCommands(program: Command, context: CommandContext): vo
 function addVerifyCommand(program: Command, context: CommandContext): void {
   program
     .command('verify')
-    .description('verify a proof from standard input with nothing but the genesis file; no node is asked')
+    .description('verify a proof from standard input with nothing but the genesis file, or with a checkpoint as well; no node is asked')
     .requiredOption('--genesis <file>', 'genesis file of the network')
     .option('--service <name>', 'the proof must be about this service')
     .option('--index <index>', 'and about the record with this index', wholeNumber(0, INDEX_MAX))
     .option('--key <key>', 'and about this key')
-    .action(async (options: { genesis: string; service?: string; index?: number; key?: string }) => {
+    .option('--checkpoint <file>', 'the proof must come of this checkpoint; see `nacre checkpoint`')
+    .option(...TRUST_PERIOD_OPTION)
+    .action(async (options: VerifyOptions) => {
       const genesis = await readGenesis(options.genesis);
+      const checkpoint = options.checkpoint === undefined ? {} : { checkpoint: await readCheckpointFile(options.checkpoint) };
       const bytes = readProof(await context.io.readStdin(PROOF_TEXT_BYTES_MAX));
-      const verified = await verifyProof(genesis, bytes, createVerifier(genesis.scheme));
+      const trust = { ...checkpoint, ...trustPeriod(options) };
+      const verified = await verifyProof(genesis, bytes, createVerifier(genesis.scheme), trust);
       const refusal = verified.ok ? mismatch(verified.value, options) : verified.error;
       if (refusal !== null) {
         context.print({ valid: false, error: refusal }, () => [`the proof does not hold: ${refusal.code}`]);

@@ -1,8 +1,8 @@
-import { connect, NacreRpcError, type Topic } from '@nacre/client';
+import { connect, type Topic } from '@nacre/client';
 import type { Command } from 'commander';
 import { NodeError } from '../../node-error.ts';
 import type { CommandContext } from '../program.ts';
-import { RpcFailure } from '../rpc-client.ts';
+import { asRpcFailure } from '../rpc-client.ts';
 import { wholeNumber } from '../whole-number.ts';
 
 const TOPICS: readonly Topic[] = ['blocks', 'transactions', 'records'];
@@ -27,14 +27,7 @@ export function addWatchCommand(program: Command, context: CommandContext): void
       try {
         await watch(topic, options, context);
       } catch (error) {
-        if (!(error instanceof NacreRpcError)) throw error;
-        const { code, message, fields, hint } = error;
-        const kind = code === 'NETWORK_UNREACHABLE' || code === 'TIMEOUT' ? 'RPC_UNREACHABLE' : 'RPC_REFUSED';
-        throw new RpcFailure(kind, message, {
-          cause: error,
-          fields: { ...fields, nodeCode: code },
-          ...(hint === undefined ? {} : { hint }),
-        });
+        throw asRpcFailure(error);
       }
     });
 }

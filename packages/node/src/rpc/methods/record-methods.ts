@@ -24,7 +24,12 @@ const submitParams = z
   .refine((params) => 'payload' in params !== 'payloads' in params, 'either payload or payloads');
 
 const proofParams = z
-  .strictObject({ service: nameParam, index: count.optional(), key: z.string().optional() })
+  .strictObject({
+    service: nameParam,
+    index: count.optional(),
+    key: z.string().optional(),
+    fromHeight: count.default(0).describe('Height of the checkpoint that whoever verifies the proof trusts; 0 is the genesis'),
+  })
   .refine(({ index, key }) => (index === undefined) !== (key === undefined), 'either index or key');
 
 function canonical(payload: unknown): Uint8Array {
@@ -119,9 +124,9 @@ export function recordMethods(backend: NodeBackend): Method[] {
         'Proof that a record is in its service, is the latest under its key, or that none is; whoever has the genesis file can verify it.',
       params: proofParams,
       result: base64Text.describe('The canonical proof, base64'),
-      errors: ['RECORD_UNKNOWN', 'KEY_INVALID', 'NO_CERTIFICATE', 'PROOF_BUSY'],
-      handle: async ({ service, index, key = '' }) => {
-        const proof = await ledger.prove(index === undefined ? { service, key } : { service, index });
+      errors: ['RECORD_UNKNOWN', 'KEY_INVALID', 'NO_CERTIFICATE', 'PROOF_BUSY', 'CHECKPOINT_AHEAD', 'PROOF_TOO_LONG'],
+      handle: async ({ service, index, key = '', fromHeight }) => {
+        const proof = await ledger.prove(index === undefined ? { service, key } : { service, index }, { fromHeight });
         if (!proof.ok) throw RpcError.fromRefusal(proof.error);
         return toBase64(proof.value);
       },
