@@ -141,12 +141,18 @@ test('version 1 of what waits in the mempool', async () => {
 
 describe('version 1 of proofs', () => {
   test.each([
-    ['included', { index: 0 }, 'dea91dbf8b7cec31d57d3382c5251d50'],
-    ['latest', { key: 'low' }, '2fa94c4e35108f60014d85645c1a4d19'],
-    ['absent', { key: 'never' }, '122edf0dc457fada1dfcae7a42ef43de'],
+    ['included', { index: 0 }, '3be71a51bf9ca7e57a8638f7239c68cc'],
+    ['latest', { key: 'low' }, 'b37c749927b03d5f4d58f9b5128392ce'],
+    ['absent', { key: 'never' }, '6a84691b065965f8e216750875e1a2e0'],
   ])('%s', async (_, wanted, pinned) => {
     const proof = await chain.ledger.prove({ service: 'prices', ...wanted });
     assert(proof.ok, 'the ledger proves what it holds');
     expect(digest(proof.value)).toBe(pinned);
   });
+});
+
+test('version 1 of light updates', () => {
+  const update = chain.ledger.lightUpdate();
+  assert(update.ok, 'the ledger takes on whoever stands at the genesis');
+  expect(digest(update.value.bytes)).toBe('PIN');
 });

@@ -1,5 +1,6 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import {
   type Checkpoint,
   connect,
@@ -42,18 +43,15 @@ async function misled(
   lie: (method: string, params: Readonly<Record<string, unknown>>) => object | null,
   more: object = {},
 ): Promise<NacreClient> {
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', async () => {
-      const body = Buffer.concat(chunks).toString();
-      const { method, params } = JSON.parse(body) as { method: string; params: Readonly<Record<string, unknown>> };
-      const lied = lie(method, params);
-      if (lied !== null) return response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, ...lied }));
-      const honest = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-      return response.end(await honest.text());
-    });
-  });
+  const server = createServer((request, response) => void serve(request, response));
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await text(request);
+    const { method, params } = JSON.parse(body) as { method: string; params: Readonly<Record<string, unknown>> };
+    const lied = lie(method, params);
+    if (lied !== null) return void response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, ...lied }));
+    const honest = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    response.end(await honest.text());
+  };
   liar = server;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, { genesis: network.genesis, ...more });

@@ -92,7 +92,7 @@ describe('a proof', () => {
   });
 
   // @mutation packages/client/src/verify-record-proof.ts
-  // - if (!verified.ok) throw invalidProof(verified.error);
+  // - if (!verified.ok) throw refusedProof(verified.error);
   // + if (!verified.ok) return { kind: 'included', service: 'mine', record: { index: 0 } } as never;
   test('with a changed byte is refused, be it in the claim or in a signature', async () => {
     const proof = Buffer.from(await client.proof(question), 'base64');
