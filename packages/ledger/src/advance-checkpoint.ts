@@ -1,8 +1,9 @@
-import { bytesEqual, fail, ok, type Refusal, type Result, type Verifier } from '@nacre/base';
+import { fail, ok, type Refusal, type Result, type Verifier } from '@nacre/base';
 import { type CertifiedHeader, type HeaderVerification, verifyCertifiedHeader } from './certified-header.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { followLink } from './epoch-link.ts';
 import type { Genesis } from './genesis.ts';
+import { changesCommittee } from './header.ts';
 import { lightUpdateCodec } from './light-update.ts';
 import { checkNotAhead, checkTrusted, type TrustPeriod } from './trust-period.ts';
 
@@ -56,5 +57,5 @@ async function advanceTo(
 /** A checkpoint at a header that its committee has decided; null if another committee decides the next height, whose keys are not known. */
 export function movedCheckpoint({ header }: CertifiedHeader, blockHash: Uint8Array, checkpoint: Checkpoint): Checkpoint | null {
   const { height, timeMs, epoch } = header;
-  return bytesEqual(header.nextCommitteeHash, header.committeeHash) ? { ...checkpoint, height, timeMs, epoch, blockHash } : null;
+  return changesCommittee(header) ? null : { ...checkpoint, height, timeMs, epoch, blockHash };
 }

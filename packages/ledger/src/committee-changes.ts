@@ -11,8 +11,8 @@ export interface LinkSource {
   /** Undefined above that epoch. */
   epochOf(height: number): { readonly epoch: number } | undefined;
   headerAt(height: number): Header | undefined;
-  /** Signatures verified, where the committee changes. */
-  certificateAt(height: number): Certificate | undefined;
+  /** As few verified commits as decide the last block of a committee. */
+  linkCertificate(height: number): Certificate | undefined;
 }
 
 export interface CollectedLinks {
@@ -70,7 +70,7 @@ export class CommitteeChanges {
     const { firstHeight, committee } = this.#epoch(epoch);
     const height = firstHeight - 1;
     const header = this.#source.headerAt(height);
-    const certificate = this.#source.certificateAt(height);
+    const certificate = this.#source.linkCertificate(height);
     assert(header !== undefined && certificate !== undefined, 'the last block of an epoch is kept with its certificate');
     return makeLink({ header, certificate }, this.#epoch(epoch - 1).committee, committee);
   }

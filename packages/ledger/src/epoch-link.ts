@@ -1,6 +1,6 @@
 import { ByteListType, ContainerType, ListCompositeType, type ValueOf } from '@chainsafe/ssz';
 import { type Address, bytesEqual, COMMITTEE_SIZE_MAX, fail, ok, PUBLIC_KEY_BYTES_MAX, type Refusal, type Result } from '@nacre/base';
-import { Committee, HashType, minimalCertificate, Uint53Type, type Validator } from '@nacre/consensus';
+import { Committee, HashType, Uint53Type, type Validator } from '@nacre/consensus';
 import {
   type CertifiedHeader,
   certifiedHeaderFields,
@@ -10,6 +10,7 @@ import {
   verifyCertifiedHeader,
 } from './certified-header.ts';
 import type { Checkpoint } from './checkpoint.ts';
+import { changesCommittee } from './header.ts';
 
 /** A validator of the committee that a link leads to. */
 export interface LinkedValidator {
@@ -49,9 +50,9 @@ export function linkFromWire(wire: WireLink): EpochLink {
   return { ...certifiedHeaderFromWire(wire), validators: wire.validators };
 }
 
-/** @param decided the last header of `before`, and a certificate of any size */
+/** @param last header of the committee `before`, and as few of its commits as decide it */
 export function makeLink({ header, certificate }: CertifiedHeader, before: Committee, after: Committee): EpochLink {
-  return { header, certificate: minimalCertificate(before, certificate), validators: linkedValidators(before, after) };
+  return { header, certificate, validators: linkedValidators(before, after) };
 }
 
 /**
@@ -69,7 +70,7 @@ export async function followLink(
   const refuse = (problem: string) => fail({ code: 'PROOF_LINK', height, problem });
   const hash = await verifyCertifiedHeader(link, checkpoint, verification);
   if (!hash.ok) return hash;
-  if (bytesEqual(header.nextCommitteeHash, header.committeeHash)) return refuse('the committee does not change');
+  if (!changesCommittee(header)) return refuse('the committee does not change');
   const committee = linkedCommittee(link, checkpoint.committee);
   if (committee === null) return refuse('not the committee that the header names');
   return ok({ genesisHash: checkpoint.genesisHash, height, blockHash: hash.value, timeMs, epoch: header.epoch + 1, committee });

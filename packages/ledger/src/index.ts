@@ -4,9 +4,9 @@ export { BLOCK_BYTES_MAX, Block, decodeBlock, encodeBlock, type LateCommit, tran
 export type { BlockEffects, FailureCode, FailureReason, Outcome } from './block-effects.ts';
 export { buildTransaction, type TransactionRequest } from './build-transaction.ts';
 export { canonicalJson, JSON_MEDIA_TYPE } from './canonical-json.ts';
-export type { EpochInfo } from './epoch-info.ts';
 export { type Checkpoint, checkpointFields, genesisCheckpoint } from './checkpoint.ts';
 export { formatCheckpoint, parseCheckpoint } from './checkpoint-file.ts';
+export type { EpochInfo } from './epoch-info.ts';
 export { LedgerError, type LedgerErrorCode } from './errors.ts';
 export { formatGenesis, type Genesis, type GenesisValidator } from './genesis.ts';
 export { blockHash, changesCommittee, decodeHeader, encodeHeader, HEADER_BYTES_MAX, type Header, type LateCommitters } from './header.ts';

@@ -1,9 +1,10 @@
-import { assert, bytesEqual, fail, type Hash, ok, type Refusal, type Result } from '@nacre/base';
+import { assert, fail, type Hash, ok, type Refusal, type Result } from '@nacre/base';
 import { type Committee, minimalCertificate } from '@nacre/consensus';
 import { inclusionProof, proveKey, type StateProof } from '@nacre/crypto';
 import type { CertifiedHeader } from './certified-header.ts';
 import type { CommittedState } from './committed-state.ts';
 import type { CommitteeChanges } from './committee-changes.ts';
+import { changesCommittee } from './header.ts';
 import type { Tip } from './ledger-types.ts';
 import { lightUpdateCodec } from './light-update.ts';
 import { readState } from './overlay.ts';
@@ -44,7 +45,7 @@ export function makeProof(subject: ProofSubject, state: CommittedState, way: Way
   const decided = decidedTip(way);
   if (decided === null) return fail({ code: 'NO_CERTIFICATE', height: tip.height });
   // Who stands at the last block of a committee does not know it any more, and the next one has decided nothing yet.
-  const isAhead = fromHeight > tip.height || (fromHeight === tip.height && isLastOfCommittee(decided));
+  const isAhead = fromHeight > tip.height || (fromHeight === tip.height && changesCommittee(decided.header));
   if (isAhead) return fail({ code: 'CHECKPOINT_AHEAD', fromHeight, tipHeight: tip.height });
   const { links, isComplete } = changes.links({ fromHeight, toHeight: tip.height });
   if (!isComplete) return fail({ code: 'PROOF_TOO_LONG', fromHeight, links: links.length });
@@ -58,7 +59,7 @@ export function makeLightUpdate(way: Way): Result<EncodedLightUpdate, Refusal> {
   if (fromHeight === tip.height) return ok({ bytes: lightUpdateCodec.encode({ links: [], head: null }), isComplete: true });
   const { links, isComplete } = changes.links({ fromHeight, toHeight: tip.height });
   const decided = isComplete ? decidedTip(way) : null;
-  const head = decided === null || isLastOfCommittee(decided) ? null : decided;
+  const head = decided === null || changesCommittee(decided.header) ? null : decided;
   return ok({ bytes: lightUpdateCodec.encode({ links, head }), isComplete });
 }
 
@@ -66,10 +67,6 @@ export function makeLightUpdate(way: Way): Result<EncodedLightUpdate, Refusal> {
 function decidedTip({ tip: { header, certificate }, committeeAt }: Way): CertifiedHeader | null {
   if (header === null || certificate === null) return null;
   return { header, certificate: minimalCertificate(committeeAt(header.height), certificate) };
-}
-
-function isLastOfCommittee({ header }: CertifiedHeader): boolean {
-  return !bytesEqual(header.committeeHash, header.nextCommitteeHash);
 }
 
 function makeClaim(subject: ProofSubject, state: CommittedState): ProofClaim {

@@ -1,5 +1,5 @@
 import { type Signer, ZERO_HASH } from '@nacre/base';
-import { type Certificate, Committee, certificateFrom, VOTE_CONTEXT, voteMessage } from '@nacre/consensus';
+import { type Certificate, Committee, certificateFrom, minimalCertificate, VOTE_CONTEXT, voteMessage } from '@nacre/consensus';
 import { addressOf } from '@nacre/crypto';
 import { blockHash, createGenesis, type Genesis, type Header } from '@nacre/ledger';
 import type { CertifiedHeader } from '../../src/certified-header.ts';
@@ -154,8 +154,9 @@ export class ChangingChain implements LinkSource {
     return this.#blocks[height - 1]?.header;
   }
 
-  certificateAt(height: number): Certificate | undefined {
-    return this.#blocks[height - 1]?.certificate;
+  linkCertificate(height: number): Certificate | undefined {
+    const { header, certificate } = this.block(height);
+    return minimalCertificate(this.committee(header.epoch), certificate);
   }
 }
 
