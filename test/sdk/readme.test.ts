@@ -65,6 +65,7 @@ const PRINTED: readonly [name: string, node: 'machine' | 'repository', output: o
     ),
   ],
   ['outbox.mjs', 'repository', printed('order-\\d committed ', 'order-\\d committed ')],
+  ['remember.mjs', 'machine', printed(/verified up to height \d+ decided by 1 validators/)],
   ['listen.mjs', 'repository', printed("{ text: 'hello' } go on later from 1")],
 ];
 
