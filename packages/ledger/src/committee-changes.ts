@@ -1,4 +1,4 @@
-import { assert, bytesEqual } from '@nacre/base';
+import { assert, bytesEqual, type Hash } from '@nacre/base';
 import type { Certificate, Committee } from '@nacre/consensus';
 import { type EpochLink, EpochLinkType, linkToWire, makeLink } from './epoch-link.ts';
 import type { Header } from './header.ts';
@@ -10,6 +10,8 @@ export interface LinkSource {
   epoch(epoch: number): { readonly firstHeight: number; readonly committee: Committee } | undefined;
   /** Undefined above that epoch. */
   epochOf(height: number): { readonly epoch: number } | undefined;
+  /** Of an epoch that `epoch` knows, without the committee itself. */
+  committeeHash(epoch: number): Hash;
   headerAt(height: number): Header | undefined;
   /** As few verified commits as decide the last block of a committee. */
   linkCertificate(height: number): Certificate | undefined;
@@ -61,8 +63,8 @@ export class CommitteeChanges {
 
   #lookUpTo(epoch: number): void {
     for (; this.#seen < epoch; this.#seen++) {
-      const isChange = !bytesEqual(this.#epoch(this.#seen).committee.hash, this.#epoch(this.#seen + 1).committee.hash);
-      if (isChange) this.#changes.push(this.#seen + 1);
+      const isSame = bytesEqual(this.#source.committeeHash(this.#seen), this.#source.committeeHash(this.#seen + 1));
+      if (!isSame) this.#changes.push(this.#seen + 1);
     }
   }
 

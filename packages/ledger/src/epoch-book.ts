@@ -50,6 +50,11 @@ export class EpochBook {
     return { epoch, firstHeight, startMs, committee: this.#committee(committeeHash) };
   }
 
+  /** @param epoch as `at` takes it. Making a committee of a hundred validators takes milliseconds. */
+  committeeHash(epoch: number): Hash {
+    return this.#require(EPOCH, epoch).committeeHash;
+  }
+
   /** @param height from 0 to that of the block after the tip */
   of(height: number): EpochInfo {
     const { info } = this.#current;

@@ -70,6 +70,9 @@ export type TransactionStatus =
   /** Seen by this node to be past its time at a decided block; no later block can hold it. */
   | { readonly status: 'expired'; readonly height: number; readonly timeMs: number };
 
+/** What is to be proven: that the record of an index is in its log, or which one is the latest under a key, if there is one. */
+export type ProofQuestion = { readonly service: string } & ({ readonly index: number } | { readonly key: string });
+
 /** From where a proof or a light update is to lead to the tip. */
 export interface ProofStart {
   /** Height of the checkpoint that the asker trusts; by default 0, the genesis. */

@@ -5,7 +5,6 @@ import {
   fail,
   type Hash,
   ok,
-  PROVE_ATTEMPTS_MAX,
   type Refusal,
   type Result,
   type Store,
@@ -21,7 +20,6 @@ import { BlockExecution } from './block-execution.ts';
 import { BlockStore } from './block-store.ts';
 import { checkBlock } from './check-block.ts';
 import { CommittedState } from './committed-state.ts';
-import { CommitteeChanges } from './committee-changes.ts';
 import { effectOperations } from './effect-operations.ts';
 import { EpochBook } from './epoch-book.ts';
 import type { EpochInfo } from './epoch-info.ts';
@@ -35,6 +33,7 @@ import type {
   Applied,
   Candidate,
   LedgerDependencies,
+  ProofQuestion,
   ProofStart,
   ProposedCandidate,
   ProposeRequest,
@@ -42,9 +41,10 @@ import type {
   Tip,
   TransactionStatus,
 } from './ledger-types.ts';
-import { type EncodedLightUpdate, makeLightUpdate, makeProof, type ProofSubject, type Way } from './make-proof.ts';
+import type { EncodedLightUpdate } from './make-proof.ts';
 import { type ChainParameters, PROTOCOL_VERSION_MAX } from './parameters.ts';
 import { proposeBlock } from './propose-block.ts';
+import { Prover } from './prover.ts';
 import type { ServiceRecord } from './record.ts';
 import { type RecordPage, RecordStore } from './record-store.ts';
 import {
@@ -81,7 +81,7 @@ export class Ledger {
   readonly #records: RecordStore;
   readonly #state: CommittedState;
   readonly #epochs: EpochBook;
-  readonly #changes: CommitteeChanges = new CommitteeChanges(this);
+  readonly #prover: Prover;
   #tip: Tip;
   /** RFC 6962 root over all headers up to the tip. */
   #historyRoot: Hash;
@@ -96,6 +96,18 @@ export class Ledger {
     this.#records = new RecordStore(dependencies.store, blocks);
     this.#state = new CommittedState(dependencies.store, stored.stateRoot);
     this.#epochs = new EpochBook(this.#state, this.genesis);
+    this.#prover = new Prover({
+      state: this.#state,
+      records: this.#records,
+      tip: () => this.#tip,
+      applying: () => this.#applying,
+      committeeAt: (height) => this.committeeAt(height),
+      epoch: (epoch) => this.epoch(epoch),
+      epochOf: (height) => this.epochOf(height),
+      committeeHash: (epoch) => this.#epochs.committeeHash(epoch),
+      headerAt: (height) => this.headerAt(height),
+      linkCertificate: (height) => this.linkCertificate(height),
+    });
     this.#historyRoot = stored.historyRoot;
     this.#tip = tipOf(stored, block?.header ?? null, this.genesis);
   }
@@ -388,9 +400,8 @@ export class Ledger {
   }
 
   /** The latest record under a key. */
-  async latest(service: string, key: string): Promise<ServiceRecord | undefined> {
-    const index = await this.#records.latestIndex(service, key);
-    return index === undefined ? undefined : this.#records.record(service, index);
+  latest(service: string, key: string): Promise<ServiceRecord | undefined> {
+    return this.#records.latest(service, key);
   }
 
   /**
@@ -399,19 +410,8 @@ export class Ledger {
    * @returns codes `RECORD_UNKNOWN`, `KEY_INVALID`, `PROOF_TOO_LONG`, and `NO_CERTIFICATE`, `PROOF_BUSY` and `CHECKPOINT_AHEAD`, after which the same
    * call may succeed
    */
-  async prove(
-    wanted: { readonly service: string } & ({ readonly index: number } | { readonly key: string }),
-    { fromHeight = 0 }: ProofStart = {},
-  ): Promise<Result<Uint8Array, Refusal>> {
-    for (let attempt = 0; attempt < PROVE_ATTEMPTS_MAX; attempt++) {
-      if (this.#applying !== null) await this.#applying;
-      const before = this.#tip;
-      const subject = await this.#subject(wanted);
-      if (!subject.ok) return subject;
-      if (this.#applying !== null || this.#tip !== before) continue;
-      return makeProof(subject.value, this.#state, this.#way(fromHeight));
-    }
-    return fail({ code: 'PROOF_BUSY', attempts: PROVE_ATTEMPTS_MAX });
+  prove(question: ProofQuestion, start: ProofStart = {}): Promise<Result<Uint8Array, Refusal>> {
+    return this.#prover.prove(question, start);
   }
 
   /**
@@ -419,29 +419,8 @@ export class Ledger {
    *
    * @returns code `CHECKPOINT_AHEAD`, after which the same call may succeed
    */
-  lightUpdate({ fromHeight = 0 }: ProofStart = {}): Result<EncodedLightUpdate, Refusal> {
-    return makeLightUpdate(this.#way(fromHeight));
-  }
-
-  #way(fromHeight: number): Way {
-    return { tip: this.#tip, committeeAt: (height) => this.committeeAt(height), changes: this.#changes, fromHeight };
-  }
-
-  async #subject(
-    wanted: { readonly service: string } & ({ readonly index: number } | { readonly key: string }),
-  ): Promise<Result<ProofSubject, Refusal>> {
-    const { service } = wanted;
-    if ('key' in wanted) {
-      const { key } = wanted;
-      if (key === '') return fail({ code: 'KEY_INVALID', key });
-      const record = await this.latest(service, key);
-      return ok(record === undefined ? { kind: 'absent', service, key } : { kind: 'latest', record });
-    }
-    const { index } = wanted;
-    const { recordCount } = this.recordLog(service) ?? { recordCount: 0 };
-    if (!Number.isSafeInteger(index) || index < 0 || index >= recordCount)
-      return fail({ code: 'RECORD_UNKNOWN', service, index, recordCount });
-    return ok({ kind: 'included', record: await this.#records.record(service, index) });
+  lightUpdate(start: ProofStart = {}): Result<EncodedLightUpdate, Refusal> {
+    return this.#prover.lightUpdate(start);
   }
 
   #place(): BlockPlace {

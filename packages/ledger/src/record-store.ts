@@ -56,11 +56,11 @@ export class RecordStore {
     return new RunReader(this.#store, this.#blocks, service).record(index);
   }
 
-  /** Index of the latest record under a key. */
-  async latestIndex(service: string, key: string): Promise<number | undefined> {
+  /** The latest record under a key. */
+  async latest(service: string, key: string): Promise<ServiceRecord | undefined> {
     const window = { from: Number.MAX_SAFE_INTEGER - 1, recordCount: Number.MAX_SAFE_INTEGER, descending: true, count: 1 };
     const [index] = await this.#indexesOf({ service, key }, window);
-    return index;
+    return index === undefined ? undefined : this.record(service, index);
   }
 
   async #indexesOf(identity: { readonly service: string; readonly key: string }, window: Window): Promise<number[]> {

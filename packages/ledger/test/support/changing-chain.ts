@@ -1,4 +1,4 @@
-import { type Signer, ZERO_HASH } from '@nacre/base';
+import { type Hash, type Signer, ZERO_HASH } from '@nacre/base';
 import { type Certificate, Committee, certificateFrom, minimalCertificate, VOTE_CONTEXT, voteMessage } from '@nacre/consensus';
 import { addressOf } from '@nacre/crypto';
 import { blockHash, createGenesis, type Genesis, type Header } from '@nacre/ledger';
@@ -148,6 +148,10 @@ export class ChangingChain implements LinkSource {
 
   epochOf(height: number): { readonly epoch: number } {
     return { epoch: Math.min(this.#committees.length - 1, Math.floor((height - 1) / this.#blocksPerEpoch)) };
+  }
+
+  committeeHash(epoch: number): Hash {
+    return this.committee(epoch).hash;
   }
 
   headerAt(height: number): Header | undefined {
