@@ -171,9 +171,9 @@ describe('a node', () => {
   // - if (!advanced.ok) throw refusedProof(advanced.error);
   // + if (!advanced.ok) return;
   test('that lies in an update is not believed', async () => {
-    for (const update of ['', 'not base64!', 'AAAA', 'A'.repeat(64 * 1024 * 1024)]) {
+    for (const update of ['', 'not base64!', 'AAAA', 'A'.repeat(12 * 1024 * 1024)]) {
       const client = await misled((method) => (method === 'light_update' ? { result: { update, complete: true } } : null));
-      await expect(client.advance()).rejects.toMatchObject({ code: expect.stringMatching(/^(PROOF_INVALID|NETWORK_ANSWER_MALFORMED)$/) });
+      await expect(client.advance()).rejects.toMatchObject({ code: 'PROOF_INVALID' });
       expect(client.checkpoint.height).toBe(0);
       liar?.close();
     }

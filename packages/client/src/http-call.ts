@@ -14,7 +14,8 @@ export async function httpCall(
   { method, params }: { readonly method: string; readonly params: Params },
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
 ): Promise<unknown> {
-  const limit = AbortSignal.timeout(timeoutMs);
+  // Node.js takes whole milliseconds only, and what is left of a call's time is none.
+  const limit = AbortSignal.timeout(Math.ceil(timeoutMs));
   let body: string;
   try {
     const response = await fetch(url, {

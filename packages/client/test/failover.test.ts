@@ -130,6 +130,14 @@ describe('a call', () => {
     }
   });
 
+  // @mutation packages/client/src/http-call.ts
+  // - const limit = AbortSignal.timeout(Math.ceil(timeoutMs));
+  // + const limit = AbortSignal.timeout(timeoutMs);
+  test('may have a part of a millisecond left', async () => {
+    const silent = await fake(() => null);
+    await expect(httpCall(silent.url, call, { timeoutMs: 20.5, signal: undefined })).rejects.toMatchObject({ code: 'TIMEOUT' });
+  });
+
   test('knows a node that is silent from one that is gone', async () => {
     const silent = await fake(() => null);
     await expect(httpCall(silent.url, call, { timeoutMs: 20, signal: undefined })).rejects.toMatchObject({ code: 'TIMEOUT' });
