@@ -98,15 +98,36 @@ test('version 1 of the store: every kind of entry, by the first byte of its key'
   });
 });
 
-test("version 1 of LevelDB's values: a CRC-32 over key and value behind the value", async () => {
+test("version 2 of LevelDB's values: behind the value a zero byte and a CRC-32 over key, value and that byte", async () => {
   const key = utf8('\0format');
   const [format] = await store.scan({ gte: key, lt: utf8('\0formau'), limit: 1 });
   assert(format !== undefined, 'the store says of which network it is');
+  const value = Buffer.concat([format.value, Uint8Array.of(0)]);
   const checksum = new Uint8Array(4);
-  new DataView(checksum.buffer).setUint32(0, crc32(format.value, crc32(key)));
+  new DataView(checksum.buffer).setUint32(0, crc32(value, crc32(key)));
   const names = await readdir(join(root, 'store'));
   const log = await readFile(join(root, 'store', names.find((name) => name.endsWith('.log')) as string));
-  expect(log.includes(Buffer.concat([format.value, checksum]))).toBe(true);
+  expect(log.includes(Buffer.concat([value, checksum]))).toBe(true);
+});
+
+test('version 1 of large values: CRC-32, lengths of key and value, key, value; and their places in LevelDB', async () => {
+  const path = join(root, 'large');
+  const large = await LevelStore.open(path, { formatVersion: 1, genesisHash: chain.genesis.hash });
+  const [key, value] = [Uint8Array.of(7, 7), new Uint8Array(40_000).fill(3)];
+  await large.write([{ type: 'put', key, value }], { sync: true });
+  await large.close();
+  const lengths = Uint8Array.of(0, 2, 0, 0, 0x9c, 0x40);
+  const checksum = new Uint8Array(4);
+  new DataView(checksum.buffer).setUint32(0, crc32(Buffer.concat([lengths, key, value])));
+  const segment = await readFile(join(path, 'values', '0000000001.values'));
+  expect(segment.equals(Buffer.concat([checksum, lengths, key, value]))).toBe(true);
+  // Segment 1, offset 0, length.
+  const place = Uint8Array.of(0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0x9c, 0x4c, 1);
+  const placeChecksum = new Uint8Array(4);
+  new DataView(placeChecksum.buffer).setUint32(0, crc32(place, crc32(key)));
+  const names = await readdir(path);
+  const log = await readFile(join(path, names.find((name) => name.endsWith('.log')) as string));
+  expect(log.includes(Buffer.concat([place, placeChecksum]))).toBe(true);
 });
 
 test('version 1 of what waits in the mempool', async () => {

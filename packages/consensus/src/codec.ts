@@ -26,6 +26,14 @@ interface ConvertedCodecOptions<Wire, Value> extends CodecOptions {
   readonly fromWire: (wire: Wire) => Value;
 }
 
+/** Where what was decoded is encoded again: an array of its own for each costs more than the encoding. Longer inputs get one. */
+const scratch = scratchOf(64 * 1024);
+
+function scratchOf(length: number): { readonly uint8Array: Uint8Array; readonly dataView: DataView } {
+  const uint8Array = new Uint8Array(length);
+  return { uint8Array, dataView: new DataView(uint8Array.buffer) };
+}
+
 /**
  * SSZ as every decoder of foreign bytes uses it. The library's decoder is lax: of random mutations that it accepts, a
  * third encodes back to other bytes. So the size is checked first, and what was decoded must encode to the input again.
@@ -38,6 +46,13 @@ export function strictCodec<Value>(type: Type<Value>, options: CodecOptions): Co
 export function convertedCodec<Wire, Value>(type: Type<Wire>, options: ConvertedCodecOptions<Wire, Value>): Codec<Value> {
   const { name, bytesMax, toWire, fromWire, sharesInput = false } = options;
   const encode = (value: Value): Uint8Array => type.serialize(toWire(value));
+  const encodesTo = (value: Value, bytes: Uint8Array): boolean => {
+    const wire = toWire(value);
+    if (type.value_serializedSize(wire) !== bytes.length) return false;
+    if (bytes.length > scratch.uint8Array.length) return bytesEqual(type.serialize(wire), bytes);
+    type.value_serializeToBytes(scratch, 0, wire);
+    return bytesEqual(scratch.uint8Array.subarray(0, bytes.length), bytes);
+  };
   const refuse = (reason: string, bytes: Uint8Array) => fail({ code: 'MALFORMED' as const, what: name, reason, bytes: bytes.length });
   return {
     encode,
@@ -50,7 +65,7 @@ export function convertedCodec<Wire, Value>(type: Type<Wire>, options: Converted
         return refuse('undecodable', bytes);
       }
       // Outside of the try: what has been decoded can be encoded, or the decoder has let something in, which is a bug.
-      return bytesEqual(encode(value), bytes) ? ok(value) : refuse('not canonical', bytes);
+      return encodesTo(value, bytes) ? ok(value) : refuse('not canonical', bytes);
     },
   };
 }

@@ -2,7 +2,7 @@ import { concatBytes, type Hash } from '@nacre/base';
 import { sha256 } from '#sha256';
 
 /** Reused for inputs up to its length: an array of its own costs V8 more than hashing it, and again when it is collected. */
-const shortInput = new Uint8Array(1024);
+const shortInput = new Uint8Array(8 * 1024);
 
 /** SHA-256 of the parts, one behind the other. */
 export function hashOfParts(...parts: readonly Uint8Array[]): Hash {

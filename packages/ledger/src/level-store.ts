@@ -1,6 +1,5 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import {
   assert,
   bytesEqual,
@@ -15,9 +14,12 @@ import {
   toHex,
   utf8,
 } from '@nacre/base';
-import { type ChainedBatch, ClassicLevel } from 'classic-level';
+import { ClassicLevel } from 'classic-level';
 import { MemtableGuard } from './memtable-guard.ts';
 import { StoreError } from './store-error.ts';
+import { addOperations, encodePointer, type LevelOperation, plain, readStored } from './stored-value.ts';
+import { type LoggedValue, ValueLog, type ValuePointer } from './value-log.ts';
+import { ValueReclaimer } from './value-reclaimer.ts';
 
 export interface LevelStoreOptions {
   /** Version of everything that this program keeps in the store, from 1. */
@@ -27,13 +29,19 @@ export interface LevelStoreOptions {
 
 /** Where the store says what it is. */
 const FORMAT_KEY = utf8('\0format');
-const CHECKSUM_BYTES = 4;
+/** The record of format 1, whose values were followed by a checksum alone: version, genesis hash, checksum. */
+const FORMAT_1_BYTES = 4 + HASH_BYTES + 4;
+/** Directory of the value log, within LevelDB's, which leaves names alone that are not its own. */
+const VALUES = 'values';
+/** Values of this length and more may go to the value log, in bytes. Shorter: the pointer and its second read are not worth it. */
+const LOGGED_VALUE_BYTES_MIN = 1024;
+/** They do so where a synced write has so many bytes of them: for less, a second sync costs more than LevelDB's merging. */
+const LOGGED_WRITE_BYTES_MIN = 32 * 1024;
 /** How LevelDB, as an I/O error, reports a table that was cut short or removed. */
 const LOST_TABLE = /\.(ldb|sst): (Invalid argument|No such file or directory)$/;
 const REFETCH_HINT = 'Move the store away and start again: the node fetches the chain from its peers. Keep the key and the vote journal.';
 
 type Database = ClassicLevel<Uint8Array, Uint8Array>;
-type Batch = ChainedBatch<Database, Uint8Array, Uint8Array>;
 
 /**
  * LevelDB as the store of a node.
@@ -42,19 +50,34 @@ type Batch = ChainedBatch<Database, Uint8Array, Uint8Array>;
  * them on reads, so a damaged disk would hand out damaged values (0.3 µs on a read of 1.6 µs and 500 bytes). After a failed
  * write nothing more is written until the store is opened again, because LevelDB would append behind a torn record and lose
  * on recovery what it said was durable.
+ *
+ * Of a large synced write, the large values go to the value log and only their places to LevelDB: they are synced first, so that what LevelDB
+ * points at is always there. What is written without a sync stays in LevelDB, whose log loses its end as a whole or not at all.
  */
 export class LevelStore implements Store {
   readonly #database: Database;
   readonly #path: string;
   readonly #format: Uint8Array;
   readonly #guard: MemtableGuard;
+  readonly #values: ValueLog;
+  readonly #reclaimer: ValueReclaimer;
   #failure: StoreError | null = null;
+  /** Settles when the last write called for has been handed to LevelDB: writes are carried out in the order of their calls. */
+  #turn: Promise<void> = Promise.resolve();
+  /** Writes that LevelDB is carrying out. */
+  readonly #underWay = new Set<Promise<void>>();
 
-  private constructor(database: Database, path: string, format: Uint8Array, guard: MemtableGuard) {
+  private constructor(database: Database, path: string, format: Uint8Array, { guard, values }: { guard: MemtableGuard; values: ValueLog }) {
     this.#database = database;
     this.#path = path;
     this.#format = format;
     this.#guard = guard;
+    this.#values = values;
+    this.#reclaimer = new ValueReclaimer({
+      values,
+      isLive: (key, pointer) => this.#pointsAt(key, pointer),
+      move: (values) => this.#move(values),
+    });
   }
 
   /**
@@ -76,24 +99,23 @@ export class LevelStore implements Store {
       throw storeError(error, path);
     }
     try {
-      const store = new LevelStore(database, path, encodeFormat(options), await MemtableGuard.create(path));
+      const [guard, values] = await Promise.all([MemtableGuard.create(path), ValueLog.open(join(path, VALUES))]);
+      const store = new LevelStore(database, path, encodeFormat(options), { guard, values });
       await store.#checkFormat(options);
       return store;
     } catch (error) {
       await database.close();
-      throw error;
+      throw error instanceof StoreError ? error : storeError(error, path);
     }
   }
 
   /** @throws {StoreError} `STORE_DAMAGED`, `STORE_FAILED`, `STORE_CLOSED` */
   get(key: Uint8Array): Uint8Array | undefined {
-    let stored: Uint8Array | undefined;
-    try {
-      stored = this.#database.getSync(key);
-    } catch (error) {
-      throw storeError(error, this.#path);
-    }
-    return stored && this.#checked(key, stored);
+    const stored = this.#stored(key);
+    if (stored === undefined) return undefined;
+    const value = this.#pointed(key, stored);
+    if (value === undefined) throw damaged(this.#path, 'a value of the value log is missing or another one', { key: toHex(key) });
+    return value;
   }
 
   /** @throws {StoreError} as `get` */
@@ -104,33 +126,102 @@ export class LevelStore implements Store {
     } catch (error) {
       throw storeError(error, this.#path);
     }
-    return rows.map(([key, stored]) => ({ key: plain(key, key.length), value: this.#checked(key, stored) }));
+    return rows.flatMap(([key, stored]) => {
+      // A value may have been moved since LevelDB was asked; then its place now is asked for.
+      const value = this.#pointed(key, stored) ?? this.get(key);
+      return value === undefined ? [] : [{ key: plain(key, key.length), value }];
+    });
   }
 
   /** @throws {StoreError} `STORE_FAILED`, `STORE_CLOSED` */
   async write(operations: readonly StoreOperation[], { sync }: { readonly sync: boolean }): Promise<void> {
-    if (this.#failure !== null) throw this.#failure;
-    if (operations.length === 0 && !sync) return;
-    try {
-      const batch = this.#database.batch();
-      addOperations(batch, operations);
-      // LevelDB skips an empty batch and with it the sync of what was written before.
-      if (operations.length === 0) addOperations(batch, [{ type: 'put', key: FORMAT_KEY, value: this.#format }]);
-      const nearlyFull = this.#guard.admit(operations);
-      await batch.write({ sync: sync || nearlyFull !== null });
-      if (nearlyFull !== null) await this.#guard.written(nearlyFull);
-    } catch (error) {
-      const failure = storeError(error, this.#path);
-      if (failure.code !== 'STORE_CLOSED') this.#failure = failure;
-      throw failure;
-    }
+    if (operations.length > 0 || sync) await this.#write(() => operations, sync);
   }
 
   async close(): Promise<void> {
+    await this.#reclaimer.stop();
+    await this.#turn;
     await this.#database.close();
+    await this.#values.close();
+  }
+
+  /** @param operationsOf asked in the write's turn */
+  async #write(operationsOf: () => readonly StoreOperation[] | Promise<readonly StoreOperation[]>, sync: boolean): Promise<void> {
+    const { promise, resolve: endTurn } = Promise.withResolvers<void>();
+    const previous = this.#turn;
+    this.#turn = promise;
+    await previous;
+    try {
+      if (this.#failure !== null) throw this.#failure;
+      const operations = await operationsOf();
+      const written = this.#hand(sync ? await this.#logLarge(operations) : operations, sync);
+      endTurn();
+      await written;
+    } catch (error) {
+      const failure = error instanceof StoreError ? error : storeError(error, this.#path);
+      if (failure.code !== 'STORE_CLOSED') this.#failure ??= failure;
+      throw failure;
+    } finally {
+      endTurn();
+    }
+  }
+
+  /** Puts the large values of a large write into the value log, and their places into the operations. */
+  async #logLarge(operations: readonly StoreOperation[]): Promise<readonly LevelOperation[]> {
+    const large: LoggedValue[] = [];
+    let bytes = 0;
+    for (const operation of operations) {
+      if (operation.type === 'delete' || operation.value.length < LOGGED_VALUE_BYTES_MIN) continue;
+      large.push(operation);
+      bytes += operation.value.length;
+    }
+    if (bytes < LOGGED_WRITE_BYTES_MIN) return operations;
+    const { pointers, closedOne } = await this.#values.append(large);
+    if (closedOne) this.#reclaimer.start();
+    const places = new Map(large.map((operation, i) => [operation, pointers[i] as ValuePointer]));
+    return operations.map((operation) => {
+      const place = operation.type === 'put' ? places.get(operation) : undefined;
+      return place === undefined ? operation : { type: 'put', key: operation.key, value: encodePointer(place), isPointer: true };
+    });
+  }
+
+  /** Hands a batch to LevelDB, at once. */
+  #hand(operations: readonly LevelOperation[], sync: boolean): Promise<void> {
+    const batch = this.#database.batch();
+    // LevelDB skips an empty batch and with it the sync of what was written before.
+    addOperations(batch, operations.length > 0 ? operations : [{ type: 'put', key: FORMAT_KEY, value: this.#format }]);
+    const nearlyFull = this.#guard.admit(operations);
+    const written = batch.write({ sync: sync || nearlyFull !== null });
+    const done = nearlyFull === null ? written : written.then(() => this.#guard.written(nearlyFull));
+    this.#underWay.add(done);
+    return done.finally(() => this.#underWay.delete(done));
+  }
+
+  /** Writes values anew whose place is still the one given. */
+  async #move(values: readonly (LoggedValue & { readonly pointer: ValuePointer })[]): Promise<void> {
+    const stillThere = async (): Promise<StoreOperation[]> => {
+      // What was called for before may still delete or replace them; what is called for later waits for its turn.
+      await Promise.allSettled(this.#underWay);
+      return values
+        .filter(({ key, pointer }) => this.#pointsAt(key, pointer))
+        .map(({ key, value }) => ({ type: 'put', key: Uint8Array.from(key), value }));
+    };
+    await this.#write(stillThere, true);
+  }
+
+  #pointsAt(key: Uint8Array, { segment, offset }: ValuePointer): boolean {
+    const stored = this.#stored(key);
+    const content = stored && readStored(key, stored);
+    return content != null && 'segment' in content && content.segment === segment && content.offset === offset;
   }
 
   async #checkFormat({ formatVersion, genesisHash }: LevelStoreOptions): Promise<void> {
+    if (this.#stored(FORMAT_KEY)?.length === FORMAT_1_BYTES) {
+      throw new StoreError('STORE_OLDER', `the store in ${this.#path} has format 1, this program writes ${formatVersion}`, {
+        fields: { path: this.#path, formatVersion },
+        hint: REFETCH_HINT,
+      });
+    }
     const format = this.get(FORMAT_KEY);
     if (format === undefined) {
       const [any] = await this.#database.keys({ limit: 1 }).all();
@@ -156,51 +247,25 @@ export class LevelStore implements Store {
     }
   }
 
-  #checked(key: Uint8Array, stored: Uint8Array): Uint8Array {
-    const length = stored.length - CHECKSUM_BYTES;
-    const value = plain(stored, Math.max(0, length));
-    if (length < 0 || checksumOf(key, value) !== new DataView(stored.buffer, stored.byteOffset).getUint32(length)) {
-      throw damaged(this.#path, 'a value does not match its checksum', { key: toHex(key) });
+  #stored(key: Uint8Array): Uint8Array | undefined {
+    try {
+      return this.#database.getSync(key);
+    } catch (error) {
+      throw storeError(error, this.#path);
     }
-    return value;
   }
-}
 
-function checksumOf(key: Uint8Array, value: Uint8Array): number {
-  return crc32(value, crc32(key));
-}
-
-/**
- * Adds operations one by one, which spares LevelDB's binding to copy each of them as an object. Keys, values and checksums stand behind one
- * another in one array: an array for each would cost V8 more than filling it, and a checksum over two pieces takes two calls.
- */
-function addOperations(batch: Batch, operations: readonly StoreOperation[]): void {
-  let length = 0;
-  for (const operation of operations) {
-    if (operation.type === 'put') length += operation.key.length + operation.value.length + CHECKSUM_BYTES;
-  }
-  const bytes = new Uint8Array(length);
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  for (const operation of operations) {
-    const { key } = operation;
-    if (operation.type === 'delete') {
-      batch.del(key);
-      continue;
+  /** The value that LevelDB's entry is or points at; undefined if nothing of the kind stands there. */
+  #pointed(key: Uint8Array, stored: Uint8Array): Uint8Array | undefined {
+    const content = readStored(key, stored);
+    if (content === null) throw damaged(this.#path, 'a value does not match its checksum', { key: toHex(key) });
+    if (content instanceof Uint8Array) return content;
+    try {
+      return this.#values.read(key, content);
+    } catch (error) {
+      throw storeError(error, this.#path);
     }
-    const value = at + key.length;
-    const checksum = value + operation.value.length;
-    bytes.set(key, at);
-    bytes.set(operation.value, value);
-    view.setUint32(checksum, crc32(bytes.subarray(at, checksum)));
-    batch.put(key, bytes.subarray(value, checksum + CHECKSUM_BYTES));
-    at = checksum + CHECKSUM_BYTES;
   }
-}
-
-/** LevelDB's binding returns Buffers, whose `slice` shares memory where that of any other store's values copies. */
-function plain(bytes: Uint8Array, length: number): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, length);
 }
 
 function encodeFormat({ formatVersion, genesisHash }: LevelStoreOptions): Uint8Array {
@@ -220,7 +285,7 @@ async function refuseHeadless(path: string): Promise<void> {
     if (errnoOf(error) === 'ENOENT') return;
     throw storeError(error, path);
   }
-  if (!names.includes('CURRENT') && names.some((name) => /^\d+\.(ldb|log|sst)$/.test(name))) {
+  if (!names.includes('CURRENT') && names.some((name) => name === VALUES || /^\d+\.(ldb|log|sst)$/.test(name))) {
     throw damaged(path, `${join(path, 'CURRENT')} is missing`, {});
   }
 }

@@ -7,6 +7,8 @@ export type StoreErrorCode =
   | 'STORE_FOREIGN'
   /** The store was written by a newer program. */
   | 'STORE_NEWER'
+  /** The store was written by an earlier program, in a format that this one has left. */
+  | 'STORE_OLDER'
   /** What was read is not what was written. */
   | 'STORE_DAMAGED'
   /** The file system refused, or a write before this one failed. */

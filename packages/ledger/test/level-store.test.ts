@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { compareBytes, type StoreOperation, utf8 } from '@nacre/base';
 import { type ChainedBatch, ClassicLevel } from 'classic-level';
 import fc from 'fast-check';
@@ -103,8 +104,8 @@ function watchBatches(onWrite: (operations: number, options: object) => void): v
 
 describe('writes', () => {
   // @mutation packages/ledger/src/level-store.ts
-  // - await batch.write({ sync: sync || nearlyFull !== null });
-  // + await batch.write({});
+  // - const written = batch.write({ sync: sync || nearlyFull !== null });
+  // + const written = batch.write({});
   test('are one batch, synced exactly when asked', async () => {
     const store = await LevelStore.open(path, OPTIONS);
     const written: [operations: number, options: object][] = [];
@@ -119,8 +120,8 @@ describe('writes', () => {
   });
 
   // @mutation packages/ledger/src/level-store.ts
-  // - if (operations.length === 0) addOperations(batch, [{ type: 'put', key: FORMAT_KEY, value: this.#format }]);
-  // +
+  // - addOperations(batch, operations.length > 0 ? operations : [{ type: 'put', key: FORMAT_KEY, value: this.#format }]);
+  // + addOperations(batch, operations);
   test('of nothing make what was written before durable too', async () => {
     const store = await LevelStore.open(path, OPTIONS);
     const written: [operations: number, options: object][] = [];
@@ -133,7 +134,7 @@ describe('writes', () => {
   });
 
   // @mutation packages/ledger/src/level-store.ts
-  // - if (failure.code !== 'STORE_CLOSED') this.#failure = failure;
+  // - if (failure.code !== 'STORE_CLOSED') this.#failure ??= failure;
   // +
   test('stop after one has failed, because LevelDB would append behind a torn record', async () => {
     const store = await LevelStore.open(path, OPTIONS);
@@ -207,6 +208,18 @@ describe('a store that this node cannot use', () => {
     await expect(LevelStore.open(path, OPTIONS)).rejects.toMatchObject({ code: 'STORE_NEWER' });
   });
 
+  // @mutation packages/ledger/src/level-store.ts
+  // - if (this.#stored(FORMAT_KEY)?.length === FORMAT_1_BYTES) {
+  // + if (this.#stored(FORMAT_KEY)?.length === 1) {
+  test('was written by an earlier program', async () => {
+    await stored();
+    const record = Uint8Array.of(0, 0, 0, 1, ...OPTIONS.genesisHash);
+    const checksum = new Uint8Array(4);
+    new DataView(checksum.buffer).setUint32(0, crc32(record, crc32(utf8('\0format'))));
+    await inLevel((database) => database.put(utf8('\0format'), Uint8Array.of(...record, ...checksum)));
+    await expect(LevelStore.open(path, OPTIONS)).rejects.toMatchObject({ code: 'STORE_OLDER', hint: expect.any(String) });
+  });
+
   test.each([
     ['older than any', Uint8Array.of(0, 0, 0, 0, ...OPTIONS.genesisHash)],
     ['too short', Uint8Array.of(0, 0, 0, 2, 1)],
@@ -232,7 +245,7 @@ describe('a store that this node cannot use', () => {
   });
 
   // @mutation packages/ledger/src/level-store.ts
-  // - if (!names.includes('CURRENT') && names.some((name) => /^\d+\.(ldb|log|sst)$/.test(name))) {
+  // - if (!names.includes('CURRENT') && names.some((name) => name === VALUES || /^\d+\.(ldb|log|sst)$/.test(name))) {
   // + if (names.length < 0) {
   test('has lost its CURRENT file: LevelDB would start anew and delete the tables', async () => {
     await stored(put('a', '1'));
@@ -253,9 +266,9 @@ describe('a store that this node cannot use', () => {
 });
 
 describe('damage on the disk', () => {
-  // @mutation packages/ledger/src/level-store.ts
-  // - if (length < 0 || checksumOf(key, value) !== new DataView(stored.buffer, stored.byteOffset).getUint32(length)) {
-  // + if (length < 0) {
+  // @mutation packages/ledger/src/stored-value.ts
+  // - if (crc32(stored.subarray(0, length + 1), crc32(key)) !== view.getUint32(length + 1)) return null;
+  // +
   test('is never handed out as a value', async () => {
     const value = Uint8Array.from({ length: 300 }, (_, index) => (index * 97) % 251);
     await stored(put('a', value));
@@ -274,9 +287,9 @@ describe('damage on the disk', () => {
     await store.close();
   });
 
-  // @mutation packages/ledger/src/level-store.ts
-  // - return crc32(value, crc32(key));
-  // + return crc32(value);
+  // @mutation packages/ledger/src/stored-value.ts
+  // - if (crc32(stored.subarray(0, length + 1), crc32(key)) !== view.getUint32(length + 1)) return null;
+  // + if (crc32(stored.subarray(0, length + 1)) === view.getUint32(length + 1)) return null;
   test('shows when a value stands under another key', async () => {
     await stored(put('a', '1'));
     await inLevel(async (database) => database.put(utf8('b'), (await database.get(utf8('a'))) as Uint8Array));

@@ -89,9 +89,14 @@ test('an answer that does not come in time is a timeout', async () => {
 test('a connection that ends takes its questions with it', async () => {
   const [asker, answerer] = await pair();
   const { id } = asker.peer(answerer);
-  answerer.answer = () => new Promise(() => undefined);
+  const asked = new Promise<void>((resolve) => {
+    answerer.answer = () => {
+      resolve();
+      return new Promise(() => undefined);
+    };
+  });
   const answer = ask(asker, answerer);
-  await pause(20);
+  await asked;
   await network.stop(answerer);
   expect(codeOf(await answer)).toBe('DISCONNECTED');
   expect(codeOf(await asker.transport.request(id, utf8('?'), LIMITS))).toBe('DISCONNECTED');
