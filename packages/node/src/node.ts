@@ -19,7 +19,7 @@ import { addTransportMetrics } from './transport-metrics.ts';
 import { VERSION } from './version.ts';
 
 /** Signatures remembered as valid, about 150 bytes each: what arrives over several ways within seconds. */
-const VERIFIED_SIGNATURES_MAX = 65_536;
+const VERIFIED_SIGNATURES_MAX = 16_384;
 
 export interface RunningNode {
   readonly rpcUrl: string;

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Genesis } from '@nacre/ledger';
 import { callRpc } from '../cli/rpc-client.ts';
 import type { HomeKey } from '../home.ts';
+import { LoadClient, prepareCall } from './load-client.ts';
 import { SignedLoad } from './signed-load.ts';
 
 export interface BenchNode {
@@ -39,7 +40,7 @@ const SINGLES_PER_CALL = 50;
 const BATCHES_PER_CALL = 4;
 const CALLS_AT_ONCE = 4;
 /** Signed beforehand per second of load: above what a network of two cores decides. */
-const SINGLES_PER_SECOND = 5_000;
+const SINGLES_PER_SECOND = 3_000;
 const BATCHES_PER_SECOND = 900;
 /** Load while memory is watched: transactions of 10 records a second, over all nodes. */
 const MEMORY_LOAD_PER_SECOND = 100;
@@ -112,46 +113,34 @@ async function measureThroughput(
   { perNode: count, records, perCall, seconds }: Run,
 ): Promise<{ records: number; perSecond: number }> {
   const signed = await Promise.all(nodes.map((_, node) => load.sign(node, count, records)));
+  const calls = signed.map((mine) => chunksOf(mine, perCall).map(prepareCall));
+  const client = new LoadClient();
   const before = await recordCount(nodes, load.service);
   const startedAt = performance.now();
   const deadline = startedAt + seconds * 1000;
   let admitted = 0;
   const feed = async (node: number): Promise<void> => {
-    const mine = signed[node] as string[];
-    while (mine.length > 0 && performance.now() < deadline) {
-      const taken = mine.splice(-perCall);
-      const refused = await submitAll(nodes[node]?.url ?? '', taken);
-      admitted += taken.length - refused.length;
-      mine.push(...refused);
-      if (refused.length > 0) await sleep(BUSY_MS);
+    const mine = calls[node] ?? [];
+    while (performance.now() < deadline) {
+      const call = mine.pop();
+      if (call === undefined) return;
+      const refused = await client.submit(nodes[node]?.url ?? '', call);
+      admitted += call.transactions.length - refused.length;
+      if (refused.length === 0) continue;
+      mine.push(prepareCall(refused));
+      await sleep(BUSY_MS);
     }
   };
   await Promise.all(nodes.flatMap((_, node) => Array.from({ length: CALLS_AT_ONCE }, () => feed(node))));
   const expected = before + admitted * records;
   while ((await recordCount(nodes, load.service)) < expected) await sleep(BUSY_MS);
   const tookMs = performance.now() - startedAt;
+  client.close();
   return { records: admitted * records, perSecond: (admitted * records * 1000) / tookMs };
 }
 
-/** @returns those that the node was too busy for */
-async function submitAll(url: string, transactions: readonly string[]): Promise<string[]> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(transactions.map((tx, id) => ({ jsonrpc: '2.0', id, method: 'tx_submit', params: { tx } }))),
-  });
-  const answers = (await response.json()) as readonly {
-    readonly id: number;
-    readonly error?: { readonly message: string; readonly data?: { readonly retryable?: boolean } };
-  }[];
-  if (!Array.isArray(answers)) return [...transactions];
-  const refused: string[] = [];
-  for (const { id, error } of answers as { id: number; error?: { message: string; data?: { retryable?: boolean } } }[]) {
-    if (error === undefined) continue;
-    if (error.data?.retryable !== true) throw new Error(`tx_submit: ${error.message}`);
-    refused.push(transactions[id] as string);
-  }
-  return refused;
+function chunksOf<Item>(items: readonly Item[], length: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / length) }, (_, i) => items.slice(i * length, (i + 1) * length));
 }
 
 async function recordCount(nodes: readonly BenchNode[], service: string): Promise<number> {
@@ -168,10 +157,13 @@ async function watchMemory(
   { minutes, say }: { readonly minutes: number; readonly say: (line: string) => void },
 ): Promise<BenchReport['memory']> {
   const measured: number[][] = [];
+  const client = new LoadClient();
   const startedAt = performance.now();
   for (let second = 0; second < minutes * 60; second++) {
     await Promise.all(
-      nodes.map(async ({ url }, node) => submitAll(url, await load.sign(node, perNode(MEMORY_LOAD_PER_SECOND, nodes), 10))),
+      nodes.map(async ({ url }, node) => {
+        await client.submit(url, prepareCall(await load.sign(node, perNode(MEMORY_LOAD_PER_SECOND, nodes), 10)));
+      }),
     );
     await sleep(Math.max(0, startedAt + (second + 1) * 1000 - performance.now()));
     if ((second + 1) % 60 !== 0) continue;
@@ -181,6 +173,7 @@ async function watchMemory(
     );
     if (performance.now() - startedAt > (minutes + 1) * MINUTE_MS) break;
   }
+  client.close();
   const [first = [], last = []] = [measured[0], measured.at(-1)];
   return { minutes: measured, growth: Math.max(...last.map((bytes, node) => bytes / (first[node] ?? bytes))) };
 }

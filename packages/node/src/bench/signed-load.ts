@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { type Address, assert, compareBytes, type Signer } from '@nacre/base';
 import { addressOf, SEED_BYTES } from '@nacre/crypto';
 import { createSigner } from '@nacre/crypto/native';
@@ -13,6 +14,8 @@ const MEDIA_TYPE = 'application/octet-stream';
 /** Signed transactions stay valid this long, in ms: longer than any run. */
 const VALID_MS = 50 * 60_000;
 const COMMIT_MS = 30_000;
+/** Signatures before others get their turn: 20 ms. */
+const SIGNED_PER_TURN = 32;
 
 interface Account {
   readonly address: Address;
@@ -57,6 +60,8 @@ export class SignedLoad {
     const account = this.#accounts[node] as Account;
     const signed: string[] = [];
     for (let i = 0; i < count; i++) {
+      // Connections that a node closes meanwhile are to be noticed, or the next call fails on one.
+      if (i % SIGNED_PER_TURN === 0) await setImmediate();
       const payloads = Array.from({ length: records }, () => ({ key: '', payload: new Uint8Array(randomBytes(PAYLOAD_BYTES)) }));
       const append = { kind: 'record.append', service: this.service, schema: SCHEMA.name, schemaVersion: SCHEMA.version } as const;
       signed.push(await this.#sign(account, [{ ...append, mediaType: MEDIA_TYPE, records: payloads }]));
