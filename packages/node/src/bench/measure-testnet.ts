@@ -44,6 +44,8 @@ const SINGLES_PER_SECOND = 3_000;
 const BATCHES_PER_SECOND = 900;
 /** Load while memory is watched: transactions of 10 records a second, over all nodes. */
 const MEMORY_LOAD_PER_SECOND = 100;
+/** Transactions of the latency run that are not measured: a process that was just started still compiles what it runs often. */
+const WARM_UP_PER_NODE = 50;
 const SYNCS = 50;
 const COMMIT_MS = 30_000;
 const MINUTE_MS = 60_000;
@@ -83,11 +85,11 @@ export async function measureTestnet(
 }
 
 async function measureLatency(nodes: readonly BenchNode[], load: SignedLoad, samples: number): Promise<BenchReport['latency']> {
-  const signed = await Promise.all(nodes.map((_, node) => load.sign(node, Math.ceil(samples / nodes.length) + 1, 1)));
+  const warmUp = WARM_UP_PER_NODE * nodes.length;
+  const signed = await Promise.all(nodes.map((_, node) => load.sign(node, Math.ceil(samples / nodes.length) + WARM_UP_PER_NODE, 1)));
   const measured: number[] = [];
-  // The first ones warm up.
-  for (let i = -nodes.length; i < samples; i++) {
-    const node = (i + nodes.length) % nodes.length;
+  for (let i = -warmUp; i < samples; i++) {
+    const node = (i + warmUp) % nodes.length;
     const tx = signed[node]?.pop();
     const startedAt = performance.now();
     await callRpc(nodes[node]?.url ?? '', 'tx_submit', { tx, wait: 'committed', timeoutMs: COMMIT_MS }, { waitMs: COMMIT_MS });
