@@ -124,7 +124,7 @@ function expectStrict({ codec, name }: Format, bytes: Uint8Array): boolean {
 }
 
 // @mutation packages/consensus/src/codec.ts
-// - return bytesEqual(encode(value), bytes) ? ok(value) : refuse('not canonical', bytes);
+// - return encodesTo(value, bytes) ? ok(value) : refuse('not canonical', bytes);
 // + return ok(value);
 test('mutated and random bytes are refused, or are the one encoding of something', () => {
   for (const one of FORMATS) {

@@ -211,8 +211,8 @@ export class LevelStore implements Store {
 
   #pointsAt(key: Uint8Array, { segment, offset }: ValuePointer): boolean {
     const stored = this.#stored(key);
-    const content = stored && readStored(key, stored);
-    return content != null && 'segment' in content && content.segment === segment && content.offset === offset;
+    const content = stored === undefined ? null : readStored(key, stored);
+    return content !== null && 'segment' in content && content.segment === segment && content.offset === offset;
   }
 
   async #checkFormat({ formatVersion, genesisHash }: LevelStoreOptions): Promise<void> {
