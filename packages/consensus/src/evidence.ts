@@ -89,15 +89,16 @@ export function equivocationToWire(equivocation: Equivocation): ValueOf<typeof E
     : { selector: 1, value: { first: proposalToWire(equivocation.first), second: proposalToWire(equivocation.second) } };
 }
 
-/** @throws {RangeError} if the two messages prove nothing or stand in the wrong order; call it inside a strict codec */
-export function equivocationFromWire(wire: ValueOf<typeof EquivocationType>): Equivocation {
+/** For decoders of containers that hold evidence. @returns `EVIDENCE_NO_OFFENCE`, `EVIDENCE_UNORDERED` */
+export function equivocationFromWire(wire: ValueOf<typeof EquivocationType>): Result<Equivocation, EvidenceRefusal> {
   const [first, second] =
     wire.selector === 0
       ? pairOf(wire.value as ValueOf<typeof VotePairType>, voteFromWire)
       : pairOf(wire.value as ValueOf<typeof ProposalPairType>, proposalFromWire);
   const equivocation = equivocationOf(first, second);
-  if (equivocation === null) throw new RangeError('the two messages are no offence');
-  return equivocation;
+  if (equivocation === null) return fail({ code: 'EVIDENCE_NO_OFFENCE' });
+  // Otherwise one offence would have two encodings.
+  return equivocation.first === first ? ok(equivocation) : fail({ code: 'EVIDENCE_UNORDERED', validator: equivocation.validator });
 }
 
 function pairOf<Wire, Message>(pair: { first: Wire; second: Wire }, fromWire: (wire: Wire) => Message): [Message, Message] {
@@ -108,5 +109,9 @@ export const equivocationCodec: Codec<Equivocation> = convertedCodec(Equivocatio
   name: 'equivocation',
   bytesMax: EQUIVOCATION_BYTES_MAX,
   toWire: equivocationToWire,
-  fromWire: equivocationFromWire,
+  fromWire: (wire) => {
+    const read = equivocationFromWire(wire);
+    if (!read.ok) throw new RangeError(read.error.code);
+    return read.value;
+  },
 });

@@ -15,7 +15,7 @@ import type { Transaction } from './transaction.ts';
 export function checkAdmission(transaction: Transaction, execution: BlockExecution): Result<void, Refusal> {
   const included = execution.include(transaction);
   if (!included.ok) return included;
-  if (included.value.status === 'failed') return fail({ ...included.value.reason });
+  if (included.value.status === 'failed') return fail(execution.failure ?? { ...included.value.reason });
   for (const [operation, content] of transaction.contents.operations.entries()) {
     if (content.kind !== 'record.append' || content.mediaType !== JSON_MEDIA_TYPE) continue;
     const record = content.records.findIndex(({ payload }) => !isCanonicalJson(payload));

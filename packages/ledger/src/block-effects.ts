@@ -2,6 +2,7 @@ import type { Hash } from '@nacre/base';
 import type { PageChange, Tile } from '@nacre/crypto';
 import type { EpochStart } from './epoch-book.ts';
 import type { StateWrite } from './overlay.ts';
+import type { SetRefusal } from './set-limits.ts';
 
 /** Why a transaction in a block has had no effect: the operation that failed, and its code. */
 export interface FailureReason {
@@ -13,14 +14,34 @@ export interface FailureReason {
 export type FailureCode =
   | 'ACCOUNT_EXISTS'
   | 'ACCOUNT_QUOTA_EXCEEDED'
+  | 'ALREADY_APPROVED'
+  | 'CHANGE_IN_FLIGHT'
+  | 'CHANGE_NONE'
+  | 'EVIDENCE_KNOWN'
+  | 'EVIDENCE_STALE'
+  | 'KEY_IN_USE'
+  | 'KEY_MISMATCH'
   | 'KEY_RETIRED'
+  | 'KEY_ROTATED_LATELY'
   | 'NOT_A_VALIDATOR'
   | 'NOT_A_WRITER'
   | 'NOT_AN_OWNER'
+  | 'PARAMETERS_INCONSISTENT'
+  | 'PROPOSALS_TOO_MANY'
+  | 'PROPOSAL_DECIDED'
+  | 'PROPOSAL_EXISTS'
+  | 'PROPOSAL_EXPIRED'
+  | 'PROPOSAL_OPEN'
+  | 'PROPOSAL_UNKNOWN'
+  | 'PROTOCOL_VERSION_LOWER'
   | 'SCHEMA_NOT_LISTED'
   | 'SERVICE_EXISTS'
   | 'SERVICE_QUOTA_EXCEEDED'
-  | 'UNKNOWN_SERVICE';
+  | SetRefusal['code']
+  | 'UNKNOWN_SERVICE'
+  | 'VALIDATOR_EXISTS'
+  | 'VALIDATOR_NOT_HELD'
+  | 'VALIDATOR_UNKNOWN';
 
 /** How a transaction that a block holds ended. A failed one has had no effect, but its id and its bytes of quota are used up. */
 export type Outcome = { readonly status: 'committed' } | { readonly status: 'failed'; readonly reason: FailureReason };

@@ -2,13 +2,14 @@ import { type Address, fail, type Hash, ok, type Refusal, type Result, toHex } f
 import type { Committee } from '@nacre/consensus';
 import { updateTree } from '@nacre/crypto';
 import { signingKey } from './account-keys.ts';
-import type { BlockEffects, FailureReason, Outcome } from './block-effects.ts';
+import type { BlockEffects, FailureCode, Outcome } from './block-effects.ts';
 import type { CommittedState } from './committed-state.ts';
 import { endEpoch } from './end-epoch.ts';
 import type { EpochStart } from './epoch-book.ts';
-import { endsEpoch } from './epoch-info.ts';
+import { type EpochInfo, endsEpoch } from './epoch-info.ts';
 import { executeOperation } from './execute-operation.ts';
 import type { Genesis } from './genesis.ts';
+import type { Operation } from './operation.ts';
 import { Overlay } from './overlay.ts';
 import { useBytes } from './quota.ts';
 import { RecordAppends } from './record-appends.ts';
@@ -20,6 +21,8 @@ export interface ExecutionContext {
   readonly epoch: EpochStart;
   /** The committee of the epoch after, unless somebody is quarantined before. */
   readonly scheduled: () => Committee;
+  /** See `Ledger.epochOf`. */
+  readonly epochOf: (height: number) => EpochInfo | undefined;
   readonly height: number;
   /** Of the block. */
   readonly timeMs: number;
@@ -41,6 +44,7 @@ export class BlockExecution {
   readonly #appends = new RecordAppends();
   readonly #included = new Set<string>();
   readonly #outcomes: Outcome[] = [];
+  #failure: Refusal | null = null;
 
   constructor(context: ExecutionContext) {
     this.#context = context;
@@ -51,15 +55,13 @@ export class BlockExecution {
    * Runs one transaction whose signature is (or will be) verified with the account's key before this block.
    *
    * @returns its outcome; or why no block at this place may hold it, and then nothing has changed: `EXPIRED`, `TOO_FAR_AHEAD`, `DUPLICATE`,
-   * `UNKNOWN_ACCOUNT`, `KEY_UNKNOWN`, `QUOTA_EXCEEDED`, and codes of `checkLimits`
+   * `UNKNOWN_ACCOUNT`, `KEY_UNKNOWN`, `QUOTA_EXCEEDED`, `EVIDENCE_AHEAD`, `EVIDENCE_VALIDATOR`, and codes of `checkLimits`
    */
   include(transaction: Transaction): Result<Outcome, Refusal> {
     const admitted = this.admit(transaction);
     if (!admitted.ok) return admitted;
     const { sponsor, isRetired } = admitted.value;
-    const outcome: Outcome = isRetired
-      ? { status: 'failed', reason: { code: 'KEY_RETIRED', operation: 0 } }
-      : this.#run(transaction, sponsor);
+    const outcome = isRetired ? this.#fail({ code: 'KEY_RETIRED', operation: 0 }) : this.#run(transaction, sponsor);
     this.#included.add(toHex(transaction.txId));
     this.#outcomes.push(outcome);
     return ok(outcome);
@@ -81,6 +83,8 @@ export class BlockExecution {
     const within = transaction.limits === parameters ? ok(undefined) : checkLimits(transaction, { scheme: genesis.scheme, parameters });
     if (!within.ok) return within;
     const latestMs = timeMs + parameters.validityWindowMs;
+    const evidence = this.#checkEvidence(contents.operations);
+    if (!evidence.ok) return evidence;
     if (validUntilMs < timeMs) return fail({ code: 'EXPIRED', validUntilMs, timeMs });
     if (validUntilMs > latestMs) return fail({ code: 'TOO_FAR_AHEAD', validUntilMs, latestMs });
     const id = toHex(txId);
@@ -95,23 +99,48 @@ export class BlockExecution {
     return quota.ok ? ok({ sponsor, isRetired: key.isRetired }) : quota;
   }
 
+  /** Nobody can verify evidence of a height beyond, or of someone whom its committee did not have: what cannot be verified is in no block. */
+  #checkEvidence(operations: readonly Operation[]): Result<void, Refusal> {
+    for (const operation of operations) {
+      if (operation.kind !== 'evidence') continue;
+      const { height } = operation.equivocation.first;
+      const { validator } = operation.equivocation;
+      const epoch = this.#context.epochOf(height);
+      if (epoch === undefined) return fail({ code: 'EVIDENCE_AHEAD', height, blockHeight: this.#context.height });
+      if (validator >= epoch.committee.size) return fail({ code: 'EVIDENCE_VALIDATOR', height, validator });
+    }
+    return ok(undefined);
+  }
+
+  /** Why the last transaction that was included has failed, with the fields that its final status has no room for; null if it has not. */
+  get failure(): Refusal | null {
+    return this.#failure;
+  }
+
   #run(transaction: Transaction, sponsor: Address): Outcome {
-    const { genesis, epoch, height, timeMs } = this.#context;
-    const { scheme } = genesis;
-    const { parameters } = epoch;
-    const { committee } = epoch.info;
-    const place = { scheme, parameters, committee, height, timeMs, overlay: this.overlay, appends: this.#appends, transaction, sponsor };
+    const { genesis, epoch, scheduled, epochOf, height, timeMs } = this.#context;
+    const { scheme, allowLargeWeights } = genesis;
+    const { info, parameters } = epoch;
+    const { committee } = info;
+    const inForce = { scheme, allowLargeWeights, parameters, info, committee, scheduled, epochOf };
+    const place = { ...inForce, height, timeMs, overlay: this.overlay, appends: this.#appends, transaction, sponsor };
     const appended = this.#appends.length;
-    const reason = this.overlay.attempt((): FailureReason | null => {
+    const failure = this.overlay.attempt((): (Refusal<FailureCode> & { readonly operation: number }) | null => {
       for (const [operation, content] of transaction.contents.operations.entries()) {
-        const code = executeOperation(content, { ...place, operation });
-        if (code !== null) return { code, operation };
+        const refusal = executeOperation(content, { ...place, operation });
+        if (refusal !== null) return { ...refusal, operation };
       }
       return null;
     });
-    if (reason === null) return { status: 'committed' };
+    this.#failure = null;
+    if (failure === null) return { status: 'committed' };
     this.#appends.truncate(appended);
-    return { status: 'failed', reason };
+    return this.#fail(failure);
+  }
+
+  #fail(failure: Refusal<FailureCode> & { readonly operation: number }): Outcome {
+    this.#failure = failure;
+    return { status: 'failed', reason: { code: failure.code, operation: failure.operation } };
   }
 
   /** Ends the epoch if the block is its last one, and hashes what has changed into the state tree. Call once, last. */

@@ -9,8 +9,9 @@ import { moveWeights, performancesOf } from './performance.ts';
 import { sweepProposals } from './proposal-list.ts';
 import { judgeOffenders } from './quarantine.ts';
 import { hasLeft, isQuarantined, memberAt, servingMembers } from './registry.ts';
+import { required } from './required.ts';
 import { COMMITTEE, EPOCH, type Member, PARAMETERS, REGISTRY, type Registry } from './set-kinds.ts';
-import { PARTICIPATION, type StateKind } from './state-kinds.ts';
+import { PARTICIPATION } from './state-kinds.ts';
 
 interface EpochEnd {
   /** The one that ends. */
@@ -74,10 +75,4 @@ function committeeOf(validators: readonly Validator[], otherwise: Committee): Co
 
 export function storeCommittee(overlay: Overlay, { hash, validators }: Committee): void {
   if (overlay.get(COMMITTEE, hash) === undefined) overlay.set(COMMITTEE, hash, { validators });
-}
-
-function required<Value>(overlay: Overlay, kind: StateKind<null, Value>): Value {
-  const value = overlay.get(kind, null);
-  assert(value !== undefined, 'the state holds it from genesis on');
-  return value;
 }

@@ -1,20 +1,31 @@
-import { type Address, compareBytes, unreachable } from '@nacre/base';
+import { type Address, compareBytes, type Refusal, type Result, unreachable } from '@nacre/base';
 import type { Committee } from '@nacre/consensus';
 import { addressOf, EMPTY_LOG_ROOT, type SignatureScheme } from '@nacre/crypto';
 import type { FailureCode } from './block-effects.ts';
+import type { EpochInfo } from './epoch-info.ts';
+import { approveProposal, openProposal } from './govern.ts';
 import type { Operation, RecordAppend, ServiceCreate, ServiceDefinition, ServiceUpdate } from './operation.ts';
 import type { Overlay } from './overlay.ts';
 import type { ChainParameters } from './parameters.ts';
 import { sponsorshipAt } from './quota.ts';
 import type { RecordAppends } from './record-appends.ts';
+import { reportEvidence } from './report-evidence.ts';
+import { rotateKey } from './rotate-key.ts';
 import { ACCOUNT, RECORD_LOG, RECOVERY, SERVICE, SPONSORSHIP } from './state-kinds.ts';
 import type { Transaction } from './transaction.ts';
 
 /** Where an operation runs. */
 export interface OperationScope {
   readonly scheme: SignatureScheme;
+  readonly allowLargeWeights: boolean;
   readonly parameters: ChainParameters;
+  /** Epoch of the block. */
+  readonly info: EpochInfo;
   readonly committee: Committee;
+  /** The committee of the next epoch, unless somebody is quarantined before. */
+  readonly scheduled: () => Committee;
+  /** See `Ledger.epochOf`. */
+  readonly epochOf: (height: number) => EpochInfo | undefined;
   readonly height: number;
   readonly timeMs: number;
   readonly overlay: Overlay;
@@ -27,7 +38,12 @@ export interface OperationScope {
 }
 
 /** Carries out one operation. @returns why it fails, or null; the caller takes back what a failed transaction has set */
-export function executeOperation(operation: Operation, scope: OperationScope): FailureCode | null {
+export function executeOperation(operation: Operation, scope: OperationScope): Refusal<FailureCode> | null {
+  const failure = outcomeOf(operation, scope);
+  return typeof failure === 'string' ? { code: failure } : failure;
+}
+
+function outcomeOf(operation: Operation, scope: OperationScope): Refusal<FailureCode> | FailureCode | null {
   switch (operation.kind) {
     case 'account.create':
       return createAccount(operation.publicKey, scope);
@@ -39,9 +55,28 @@ export function executeOperation(operation: Operation, scope: OperationScope): F
       return appendRecords(operation, scope);
     case 'validator.recover':
       return recoverValidator(operation.nonce, scope);
+    case 'validator.join': {
+      const { proofOfPossession: _, ...change } = operation;
+      return errorOf(openProposal(change, scope));
+    }
+    case 'validator.leave':
+    case 'validator.weight':
+    case 'validator.rehabilitate':
+    case 'parameters.change':
+      return errorOf(openProposal(operation, scope));
+    case 'proposal.approve':
+      return errorOf(approveProposal(operation.id, scope));
+    case 'key.rotate':
+      return errorOf(rotateKey(operation.publicKey, scope));
+    case 'evidence':
+      return errorOf(reportEvidence(operation.equivocation, scope));
     default:
       return unreachable(operation);
   }
+}
+
+function errorOf(result: Result<void, Refusal<FailureCode>>): Refusal<FailureCode> | null {
+  return result.ok ? null : result.error;
 }
 
 function createAccount(publicKey: Uint8Array, scope: OperationScope): FailureCode | null {

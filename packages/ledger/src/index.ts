@@ -9,6 +9,7 @@ export { formatCheckpoint, parseCheckpoint } from './checkpoint-file.ts';
 export type { EpochInfo } from './epoch-info.ts';
 export { LedgerError, type LedgerErrorCode } from './errors.ts';
 export { formatGenesis, type Genesis, type GenesisValidator } from './genesis.ts';
+export { proposalId } from './govern.ts';
 export { blockHash, changesCommittee, decodeHeader, encodeHeader, HEADER_BYTES_MAX, type Header, type LateCommitters } from './header.ts';
 export {
   bodyKey,
@@ -45,7 +46,7 @@ export type { Member, Offence, OffenceKind, OffencePlace, Performance, Proposal,
 export type { Account, Participation, RecordLog, Recovery, Service } from './state-kinds.ts';
 export { decodeContents, decodeTransaction, TRANSACTION_CONTEXT, type Transaction, type TransactionContents } from './transaction.ts';
 export type { TrustPeriod } from './trust-period.ts';
-export type { ValidatorSet } from './validator-set.ts';
+export type { DryRun, ValidatorSet } from './validator-set.ts';
 export { type ProofTrust, type Proven, type ProvenClaim, verifyProof } from './verify-proof.ts';
 export * from './vote-journal.ts';
 export type { Doubt, DoubtCode } from './vote-journal-doubt.ts';

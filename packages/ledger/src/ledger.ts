@@ -168,7 +168,7 @@ export class Ledger {
 
   /** The validator set as decided so far, open proposals, offences, and what a change would lead to. */
   get validatorSet(): ValidatorSet {
-    return new ValidatorSet(this.#epochs, this.#state, this.#tip.timeMs);
+    return new ValidatorSet(this.genesis, this.#epochs, this.#state, this.#tip.timeMs);
   }
 
   /**
@@ -435,6 +435,7 @@ export class Ledger {
       genesis: this.genesis,
       epoch: this.#epochs.current,
       scheduled: () => this.#epochs.scheduled(),
+      epochOf: (height) => this.epochOf(height),
       height: this.#tip.height + 1,
       timeMs,
       state: this.#state,

@@ -1,8 +1,8 @@
-import { type Address, compareBytes, fail, ok, type Refusal, type Result, unreachable, utf8 } from '@nacre/base';
+import { type Address, compareBytes, fail, ok, type Refusal, type Result, TOTAL_WEIGHT_MAX, unreachable, utf8 } from '@nacre/base';
 import { SCHEMES, type SignatureScheme } from '@nacre/crypto';
 import { isMediaType, isName } from './names.ts';
 import type { Operation, RecordAppend, Schema, ServiceDefinition } from './operation.ts';
-import type { ChainParameters } from './parameters.ts';
+import { type ChainParameters, checkParameter } from './parameters.ts';
 
 /** What the rules below need to know of the network. */
 export interface OperationContext {
@@ -31,22 +31,41 @@ export function checkOperations(operations: readonly Operation[], context: Opera
 
 function checkOperation(operation: Operation, { scheme, parameters }: OperationContext): Result<void, Refusal> {
   switch (operation.kind) {
-    case 'account.create': {
-      const length = SCHEMES[scheme].publicKeyBytes;
-      if (operation.publicKey.length !== length)
-        return fail({ code: 'PUBLIC_KEY_LENGTH', length: operation.publicKey.length, expected: length });
-      return ok(undefined);
-    }
+    case 'account.create':
+    case 'key.rotate':
+      return checkPublicKey(operation.publicKey, scheme);
     case 'service.create':
     case 'service.update':
       return checkService(operation, parameters);
     case 'record.append':
       return checkAppend(operation, parameters);
+    case 'validator.join': {
+      const key = checkPublicKey(operation.publicKey, scheme);
+      return key.ok ? checkWeight(operation.weight) : key;
+    }
+    case 'validator.weight':
+      return checkWeight(operation.weight);
+    case 'parameters.change':
+      return checkParameter(operation.name, operation.value);
     case 'validator.recover':
+    case 'validator.leave':
+    case 'validator.rehabilitate':
+    case 'proposal.approve':
+    case 'evidence':
       return ok(undefined);
     default:
       return unreachable(operation);
   }
+}
+
+function checkPublicKey({ length }: Uint8Array, scheme: SignatureScheme): Result<void, Refusal> {
+  const expected = SCHEMES[scheme].publicKeyBytes;
+  return length === expected ? ok(undefined) : fail({ code: 'PUBLIC_KEY_LENGTH', length, expected });
+}
+
+function checkWeight(weight: number): Result<void, Refusal> {
+  const isWeight = weight >= 1 && weight <= TOTAL_WEIGHT_MAX;
+  return isWeight ? ok(undefined) : fail({ code: 'WEIGHT_INVALID', weight, weightMax: TOTAL_WEIGHT_MAX });
 }
 
 function checkService(service: ServiceDefinition, parameters: ChainParameters): Result<void, Refusal> {

@@ -1,8 +1,17 @@
 import { ContainerType, ListCompositeType, UnionType, type ValueOf } from '@chainsafe/ssz';
 import { fail, fromUtf8, ok, type Refusal, type Result, utf8 } from '@nacre/base';
-import { HashType, PublicKeyType, Uint53Type } from '@nacre/consensus';
-import type { NewRecord, Operation, ServiceDefinition } from './operation.ts';
-import { PARAMETER_RULES } from './parameters.ts';
+import {
+  EquivocationType,
+  equivocationFromWire,
+  equivocationToWire,
+  HashType,
+  PublicKeyType,
+  SignatureType,
+  Uint53Type,
+} from '@nacre/consensus';
+import type { NewRecord, Operation, OperationKind, ServiceDefinition } from './operation.ts';
+import { isParameterName, PARAMETER_RULES } from './parameters.ts';
+import { AddressedType, ParametersChangeType, WeightType } from './set-change-wire.ts';
 import { KeyType, MediaTypeType, NameType, NonceType, PayloadType, Uint32Type } from './wire.ts';
 
 const SchemaType = new ContainerType({ name: NameType, version: Uint32Type });
@@ -28,7 +37,31 @@ const RecordAppendType = new ContainerType({
 });
 const ValidatorRecoverType = new ContainerType({ nonce: NonceType });
 
-const SELECTOR = { 'account.create': 0, 'service.create': 1, 'service.update': 2, 'record.append': 3, 'validator.recover': 4 } as const;
+const ValidatorJoinType = new ContainerType({
+  address: HashType,
+  publicKey: PublicKeyType,
+  weight: Uint53Type,
+  proofOfPossession: SignatureType,
+});
+const ProposalApproveType = new ContainerType({ id: HashType });
+const KeyRotateType = new ContainerType({ publicKey: PublicKeyType, proofOfPossession: SignatureType });
+const EvidenceType = new ContainerType({ equivocation: EquivocationType });
+
+const SELECTOR = {
+  'account.create': 0,
+  'service.create': 1,
+  'service.update': 2,
+  'record.append': 3,
+  'validator.recover': 4,
+  'validator.join': 5,
+  'validator.leave': 6,
+  'validator.weight': 7,
+  'validator.rehabilitate': 8,
+  'parameters.change': 9,
+  'proposal.approve': 10,
+  'key.rotate': 11,
+  evidence: 12,
+} as const satisfies Record<OperationKind, number>;
 
 /** Later operations take the selectors after these; a selector says for ever what it says today. */
 export const OperationType = new UnionType([
@@ -37,6 +70,14 @@ export const OperationType = new UnionType([
   ServiceDefinitionType,
   RecordAppendType,
   ValidatorRecoverType,
+  ValidatorJoinType,
+  AddressedType,
+  WeightType,
+  AddressedType,
+  ParametersChangeType,
+  ProposalApproveType,
+  KeyRotateType,
+  EvidenceType,
 ]);
 
 export type WireOperation = ValueOf<typeof OperationType>;
@@ -88,10 +129,37 @@ export function operationToWire(operation: Operation): WireOperation {
     }
     case 'validator.recover':
       return { selector, value: { nonce: operation.nonce } };
+    case 'validator.join': {
+      const { address, publicKey, weight, proofOfPossession } = operation;
+      const wire: ValueOf<typeof ValidatorJoinType> = { address, publicKey, weight, proofOfPossession };
+      return { selector, value: wire };
+    }
+    case 'validator.leave':
+    case 'validator.rehabilitate': {
+      const wire: ValueOf<typeof AddressedType> = { address: operation.address };
+      return { selector, value: wire };
+    }
+    case 'validator.weight': {
+      const wire: ValueOf<typeof WeightType> = { address: operation.address, weight: operation.weight };
+      return { selector, value: wire };
+    }
+    case 'parameters.change': {
+      const wire: ValueOf<typeof ParametersChangeType> = { name: utf8(operation.name), value: operation.value };
+      return { selector, value: wire };
+    }
+    case 'proposal.approve':
+      return { selector, value: { id: operation.id } };
+    case 'key.rotate': {
+      const { publicKey, proofOfPossession } = operation;
+      const wire: ValueOf<typeof KeyRotateType> = { publicKey, proofOfPossession };
+      return { selector, value: wire };
+    }
+    case 'evidence':
+      return { selector, value: { equivocation: equivocationToWire(operation.equivocation) } };
   }
 }
 
-/** @returns `TEXT_INVALID` where a name or key is not UTF-8 */
+/** @returns `TEXT_INVALID` where a name or key is not UTF-8, `PARAMETER_UNKNOWN`, `EVIDENCE_NO_OFFENCE`, `EVIDENCE_UNORDERED` */
 export function operationFromWire(wire: WireOperation): Result<Operation, Refusal> {
   switch (wire.selector) {
     case SELECTOR['account.create']:
@@ -104,10 +172,41 @@ export function operationFromWire(wire: WireOperation): Result<Operation, Refusa
     }
     case SELECTOR['record.append']:
       return appendFromWire(wire.value as WireAppend);
+    case SELECTOR['validator.recover']:
+      return ok({ kind: 'validator.recover', nonce: (wire.value as ValueOf<typeof ValidatorRecoverType>).nonce });
+    case SELECTOR['parameters.change']:
+      return parametersFromWire(wire.value as ValueOf<typeof ParametersChangeType>);
+    case SELECTOR['proposal.approve']:
+      return ok({ kind: 'proposal.approve', ...(wire.value as ValueOf<typeof ProposalApproveType>) });
+    case SELECTOR['key.rotate']:
+      return ok({ kind: 'key.rotate', ...(wire.value as ValueOf<typeof KeyRotateType>) });
+    case SELECTOR.evidence: {
+      const read = equivocationFromWire((wire.value as ValueOf<typeof EvidenceType>).equivocation);
+      return read.ok ? ok({ kind: 'evidence', equivocation: read.value }) : read;
+    }
+    default:
+      return ok(validatorChangeFromWire(wire));
+  }
+}
+
+function validatorChangeFromWire({ selector, value }: WireOperation): Operation {
+  switch (selector) {
+    case SELECTOR['validator.join']:
+      return { kind: 'validator.join', ...(value as ValueOf<typeof ValidatorJoinType>) };
+    case SELECTOR['validator.weight']:
+      return { kind: 'validator.weight', ...(value as ValueOf<typeof WeightType>) };
+    case SELECTOR['validator.leave']:
+      return { kind: 'validator.leave', ...(value as ValueOf<typeof AddressedType>) };
     default:
       // The union type has refused every selector that is not in the table.
-      return ok({ kind: 'validator.recover', nonce: (wire.value as ValueOf<typeof ValidatorRecoverType>).nonce });
+      return { kind: 'validator.rehabilitate', ...(value as ValueOf<typeof AddressedType>) };
   }
+}
+
+function parametersFromWire(wire: ValueOf<typeof ParametersChangeType>): Result<Operation, Refusal> {
+  const name = fromUtf8(wire.name);
+  if (name === undefined || !isParameterName(name)) return fail({ code: 'PARAMETER_UNKNOWN' });
+  return ok({ kind: 'parameters.change', name, value: wire.value });
 }
 
 function appendFromWire(wire: WireAppend): Result<Operation, Refusal> {

@@ -1,4 +1,6 @@
-import type { Address } from '@nacre/base';
+import type { Address, Hash } from '@nacre/base';
+import type { Equivocation } from '@nacre/consensus';
+import type { SetChange, ValidatorJoin } from './set-change.ts';
 
 /** A named shape of record payloads. Old and new versions stand side by side in one service. */
 export interface Schema {
@@ -63,5 +65,46 @@ export interface ValidatorRecover {
   readonly nonce: Uint8Array;
 }
 
-export type Operation = AccountCreate | ServiceCreate | ServiceUpdate | RecordAppend | ValidatorRecover;
+/** What a new key signs of itself, in `POSSESSION_CONTEXT`: see `possessionMessage`. */
+interface Possession {
+  readonly proofOfPossession: Uint8Array;
+}
+
+/**
+ * Proposes a change. Signed by a validator of the committee, who thereby approves it; in force two epochs after more than 2/3 of the weight did.
+ */
+export type ProposeChange = Exclude<SetChange, ValidatorJoin> | (ValidatorJoin & Possession);
+
+/** Approves a proposed change. Signed by a validator of the committee. */
+export interface ProposalApprove {
+  readonly kind: 'proposal.approve';
+  /** See `proposalId`. */
+  readonly id: Hash;
+}
+
+/**
+ * Replaces the signer's key, from the next block on. Transactions that the old key signed before end as `KEY_RETIRED`. A validator's votes follow
+ * two epochs later.
+ */
+export interface KeyRotate extends Possession {
+  readonly kind: 'key.rotate';
+  readonly publicKey: Uint8Array;
+}
+
+/** Shows that a validator signed two different things at one place. By anyone. */
+export interface Evidence {
+  readonly kind: 'evidence';
+  readonly equivocation: Equivocation;
+}
+
+export type Operation =
+  | AccountCreate
+  | ServiceCreate
+  | ServiceUpdate
+  | RecordAppend
+  | ValidatorRecover
+  | ProposeChange
+  | ProposalApprove
+  | KeyRotate
+  | Evidence;
 export type OperationKind = Operation['kind'];

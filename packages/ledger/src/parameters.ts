@@ -126,7 +126,7 @@ export function checkParameters(parameters: ChainParameters): Result<void, Refus
 }
 
 /** @returns `PARAMETER_OUT_OF_RANGE` */
-function checkParameter(name: ParameterName, value: number): Result<void, Refusal> {
+export function checkParameter(name: ParameterName, value: number): Result<void, Refusal> {
   const { min, max, unit } = PARAMETER_RULES[name];
   if (Number.isSafeInteger(value) && value >= min && value <= max) return ok(undefined);
   return fail({ code: 'PARAMETER_OUT_OF_RANGE', path: `parameters.${name}`, value, min, max, unit });

@@ -5,7 +5,7 @@ import { base64Decode } from './base64.ts';
 import { LedgerError } from './errors.ts';
 import { GENESIS_VERSION, type Genesis, type GenesisContent, type GenesisValidator, genesisHash } from './genesis.ts';
 import { isName } from './names.ts';
-import { type ChainParameters, chainParameters, checkParameters, PARAMETER_NAMES } from './parameters.ts';
+import { type ChainParameters, chainParameters, checkParameters, PARAMETER_NAMES, PROTOCOL_VERSION_MAX } from './parameters.ts';
 
 /** Characters of a genesis file at most; a hundred ML-DSA-87 keys take 350,000. Beyond: refused unread. */
 const GENESIS_CHARACTERS_MAX = 1024 * 1024;
@@ -16,7 +16,7 @@ type Json = Readonly<Record<string, unknown>>;
  * Reads a genesis file, refusing whatever is unknown, missing or out of range.
  *
  * @returns codes `GENESIS_TOO_LARGE`, `GENESIS_MALFORMED` (with the JSON path), `GENESIS_VERSION`, `SCHEME_UNKNOWN`, `ADDRESS_MISMATCH`,
- * `PARAMETER_OUT_OF_RANGE`, `PARAMETERS_INCONSISTENT`, and those of `Committee.create` for the validators and their weights
+ * `PARAMETER_OUT_OF_RANGE`, `PARAMETERS_INCONSISTENT`, `PROTOCOL_UNKNOWN`, and those of `Committee.create` for the validators and their weights
  */
 export function parseGenesis(text: string): Result<Genesis, Refusal> {
   if (text.length > GENESIS_CHARACTERS_MAX)
@@ -92,6 +92,8 @@ function checkNewGenesis(values: NewGenesis, parameters: ChainParameters): Resul
 
 function assembleGenesis(content: Omit<GenesisContent, 'validators'> & Pick<Genesis, 'validators'>): Result<Genesis, Refusal> {
   const validators: Validator[] = content.validators.map(({ address, publicKey, weight }) => ({ address, publicKey, weight }));
+  const { protocolVersion } = content.parameters;
+  if (protocolVersion > PROTOCOL_VERSION_MAX) return fail({ code: 'PROTOCOL_UNKNOWN', protocolVersion, known: PROTOCOL_VERSION_MAX });
   const committee = Committee.create(validators, { allowLargeWeights: content.allowLargeWeights });
   if (!committee.ok) return fail({ ...committee.error, path: 'validators' });
   const hash = genesisHash(content);

@@ -3,7 +3,7 @@ import type { Overlay } from './overlay.ts';
 import { PROPOSAL, PROPOSALS, type Proposal } from './set-kinds.ts';
 
 /** A proposal that can still be approved, or whose change is decided and not in force yet. */
-interface ListedProposal {
+export interface ListedProposal {
   readonly id: Hash;
   readonly proposal: Proposal;
 }

@@ -1,4 +1,4 @@
-import { type Address, bytesEqual } from '@nacre/base';
+import { type Address, bytesEqual, compareBytes } from '@nacre/base';
 import type { Validator } from '@nacre/consensus';
 import type { Member, Registry } from './set-kinds.ts';
 
@@ -13,6 +13,12 @@ export function isQuarantined({ held }: Member): boolean {
 
 export function memberAt(registry: Registry, address: Address): Member | undefined {
   return registry.members.find((member) => bytesEqual(member.address, address));
+}
+
+/** With the member in the place of the one of its address, or added. */
+export function withMember(registry: Registry, member: Member): Registry {
+  const others = registry.members.filter(({ address }) => !bytesEqual(address, member.address));
+  return { ...registry, members: [...others, member].sort((a, b) => compareBytes(a.address, b.address)) };
 }
 
 /** Who would be in a committee made of the registry now. */

@@ -6,9 +6,9 @@ import type { SetChange } from './set-change.ts';
 import { NameType } from './wire.ts';
 
 const JoinType = new ContainerType({ address: HashType, publicKey: PublicKeyType, weight: Uint53Type });
-const AddressedType = new ContainerType({ address: HashType });
-const WeightType = new ContainerType({ address: HashType, weight: Uint53Type });
-const ParametersChangeType = new ContainerType({ name: NameType, value: Uint53Type });
+export const AddressedType = new ContainerType({ address: HashType });
+export const WeightType = new ContainerType({ address: HashType, weight: Uint53Type });
+export const ParametersChangeType = new ContainerType({ name: NameType, value: Uint53Type });
 
 const SELECTOR = {
   'validator.join': 0,

@@ -1,5 +1,5 @@
 import { ContainerType, ListCompositeType, type ValueOf } from '@chainsafe/ssz';
-import { type Address, COMMITTEE_SIZE_MAX, type Hash, PROPOSALS_MAX, uint64Bytes, utf8 } from '@nacre/base';
+import { type Address, COMMITTEE_SIZE_MAX, concatBytes, type Hash, PROPOSALS_MAX, uint64Bytes, utf8 } from '@nacre/base';
 import { BoundedUintType, convertedCodec, HashType, PublicKeyType, RoundType, Uint53Type, type Validator } from '@nacre/consensus';
 import { PARAMETER_COUNT_MAX, type ParameterName } from './parameters.ts';
 import type { SetChange } from './set-change.ts';
@@ -263,4 +263,12 @@ export const OFFENCE: StateKind<number, Offence> = new StateKind(
     toWire: (offence) => ({ ...offence, kind: OFFENCE_KINDS.indexOf(offence.kind) }),
     fromWire: (wire) => ({ ...wire, kind: OFFENCE_KINDS[wire.kind] as OffenceKind }),
   }),
+);
+
+/** Number of the offence at a place: each counts once. */
+export const OFFENCE_NUMBER = new StateKind<OffencePlace, { readonly number: number }>(
+  15,
+  ({ address, height, round, kind }) =>
+    concatBytes(address, uint64Bytes(height), uint64Bytes(round), Uint8Array.of(OFFENCE_KINDS.indexOf(kind))),
+  valueCodec('offence number', new ContainerType({ number: Uint53Type })),
 );

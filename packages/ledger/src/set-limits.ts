@@ -1,9 +1,35 @@
-import { fail, ok, type Refusal, type Result, toHex } from '@nacre/base';
+import { COMMITTEE_SIZE_MAX, fail, ok, type Refusal, type Result, TOTAL_WEIGHT_MAX, toHex } from '@nacre/base';
 import type { Validator } from '@nacre/consensus';
 
 type Weighed = Pick<Validator, 'address' | 'weight'>;
 
-export type SetRefusal = Refusal<'SET_DISCONTINUOUS'>;
+export type SetRefusal = Refusal<'SET_EMPTY' | 'SET_TOO_LARGE' | 'SET_WEIGHT_OVERFLOW' | 'SET_THIRD' | 'SET_DISCONTINUOUS'>;
+
+/**
+ * Whether a decided change may lead to a set of validators.
+ *
+ * @param limits `registered`: how many the registry would hold; `before`: the set as decided without the change; `scheduled`: the committee of
+ * the epoch before the change acts
+ */
+export function checkSet(
+  after: readonly Weighed[],
+  limits: {
+    readonly registered: number;
+    readonly before: readonly Weighed[];
+    readonly scheduled: readonly Weighed[];
+    readonly allowLargeWeights: boolean;
+  },
+): Result<void, SetRefusal> {
+  if (after.length === 0) return fail({ code: 'SET_EMPTY' });
+  if (limits.registered > COMMITTEE_SIZE_MAX) return fail({ code: 'SET_TOO_LARGE', size: limits.registered, sizeMax: COMMITTEE_SIZE_MAX });
+  const totalWeight = total(after);
+  if (totalWeight > TOTAL_WEIGHT_MAX) return fail({ code: 'SET_WEIGHT_OVERFLOW', totalWeight, totalWeightMax: TOTAL_WEIGHT_MAX });
+  if (!limits.allowLargeWeights && bringsThird(limits.before, after)) {
+    const { address, weight } = heaviest(after);
+    return fail({ code: 'SET_THIRD', address: toHex(address), weight, totalWeight });
+  }
+  return checkContinuity(limits.scheduled, after);
+}
 
 /**
  * More than 2/3 of a set's weight must be held by those who serve in the epoch before, counted with the lesser of their two weights: then

@@ -1,17 +1,37 @@
-import { assert, type Hash } from '@nacre/base';
+import { assert, type Hash, ok, type Refusal, type Result } from '@nacre/base';
+import type { Validator } from '@nacre/consensus';
 import type { CommittedState } from './committed-state.ts';
+import { decideChange, servingAfter } from './decide-change.ts';
 import type { EpochBook } from './epoch-book.ts';
+import type { Genesis } from './genesis.ts';
+import { APPROVAL_EPOCHS } from './govern.ts';
+import { Overlay } from './overlay.ts';
 import type { ChainParameters } from './parameters.ts';
 import { isPending } from './proposal-list.ts';
+import { required } from './required.ts';
+import type { SetChange } from './set-change.ts';
 import { OFFENCE, type Offence, PROPOSAL, PROPOSALS, type Proposal, REGISTRY, type Registry } from './set-kinds.ts';
+
+/** What a change would lead to, if it were decided now. */
+export interface DryRun {
+  /** The first epoch that would follow it. */
+  readonly actsAtEpoch: number;
+  /** Who would decide then, as far as it is known now. */
+  readonly validators: readonly Validator[];
+  readonly totalWeight: number;
+  /** How much may fail: the greatest weight below a third, and how many validators that is if they are the heaviest. */
+  readonly faultTolerance: { readonly weight: number; readonly validators: number };
+}
 
 /** What the network has decided about its validators and parameters, as of the tip. */
 export class ValidatorSet {
+  readonly #genesis: Genesis;
   readonly #epochs: EpochBook;
   readonly #state: CommittedState;
   readonly #timeMs: number;
 
-  constructor(epochs: EpochBook, state: CommittedState, timeMs: number) {
+  constructor(genesis: Genesis, epochs: EpochBook, state: CommittedState, timeMs: number) {
+    this.#genesis = genesis;
     this.#epochs = epochs;
     this.#state = state;
     this.#timeMs = timeMs;
@@ -55,4 +75,27 @@ export class ValidatorSet {
     }
     return page;
   }
+
+  /** What deciding a change would lead to, or why the network may not decide it now. Other approvals may come between. */
+  dryRun(change: SetChange): Result<DryRun, Refusal> {
+    const { scheme, allowLargeWeights } = this.#genesis;
+    const { epoch, firstHeight } = this.#epochs.current.info;
+    const place = { scheme, allowLargeWeights, height: firstHeight, epoch, scheduled: this.#epochs.scheduled() };
+    const overlay = new Overlay(this.#state);
+    const decided = decideChange(change, overlay, place);
+    if (!decided.ok) return decided;
+    const registry = 'registry' in decided.value ? decided.value.registry : required(overlay, REGISTRY);
+    const validators = servingAfter(registry, place);
+    const totalWeight = validators.reduce((sum, { weight }) => sum + weight, 0);
+    return ok({ actsAtEpoch: epoch + APPROVAL_EPOCHS, validators, totalWeight, faultTolerance: toleranceOf(validators, totalWeight) });
+  }
+}
+
+function toleranceOf(validators: readonly Validator[], totalWeight: number): DryRun['faultTolerance'] {
+  const weight = Math.ceil(totalWeight / 3) - 1;
+  const heaviestFirst = validators.map((validator) => validator.weight).sort((a, b) => b - a);
+  let failing = 0;
+  let count = 0;
+  while (count < heaviestFirst.length && failing + (heaviestFirst[count] as number) <= weight) failing += heaviestFirst[count++] as number;
+  return { weight, validators: count };
 }

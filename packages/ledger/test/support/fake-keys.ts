@@ -5,9 +5,11 @@ const { publicKeyBytes, signatureBytes } = SCHEMES['ml-dsa-44'];
 
 /** Signatures that cost one hash and that anyone could forge: for tests that are not about signatures. Sizes are those of ML-DSA-44. */
 export class FakeSigner implements Signer {
+  readonly name: string;
   readonly publicKey: Uint8Array;
 
   constructor(name: string) {
+    this.name = name;
     this.publicKey = stretch(taggedHash('nacre/test/key', utf8(name)), publicKeyBytes);
   }
 

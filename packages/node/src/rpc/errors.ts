@@ -246,6 +246,10 @@ export const RPC_ERRORS = {
     false,
     'Use the scheme that the genesis names.',
   ),
+  WEIGHT_INVALID: entry(-32091, 'A weight is no integer from 1 to 2^50.', false, CHANGE_TRANSACTION),
+  PARAMETER_UNKNOWN: entry(-32092, 'The network has no such parameter.', false, 'The genesis file names all of them.'),
+  EVIDENCE_AHEAD: entry(-32093, 'The evidence is of a height that is not decided here.', true, 'Try again after that height.'),
+  EVIDENCE_VALIDATOR: entry(-32094, 'No committee of that height has the validator.', false, CHANGE_TRANSACTION),
   KEY_RETIRED: entry(-32089, 'The key has been replaced.', false, "Sign it anew with the account's current key."),
   KEY_UNKNOWN: entry(
     -32090,

@@ -1,5 +1,5 @@
 import { toHex } from '@nacre/base';
-import type { Certificate, Committee } from '@nacre/consensus';
+import { type Certificate, type Committee, equivocationCodec } from '@nacre/consensus';
 import { formatAddress } from '@nacre/crypto';
 import type { Header, Operation, ServiceDefinition, ServiceRecord, Transaction } from '@nacre/ledger';
 import { z } from 'zod';
@@ -130,6 +130,20 @@ const OperationJson = z.discriminatedUnion('kind', [
     records: z.array(z.strictObject({ key: z.string().nullable(), payload: z.unknown() })),
   }),
   z.strictObject({ kind: z.literal('validator.recover'), nonce: z.string() }),
+  z.strictObject({
+    kind: z.literal('validator.join'),
+    address: addressText,
+    publicKey: base64Text,
+    weight: count,
+    proofOfPossession: base64Text,
+  }),
+  z.strictObject({ kind: z.literal('validator.leave'), address: addressText }),
+  z.strictObject({ kind: z.literal('validator.weight'), address: addressText, weight: count }),
+  z.strictObject({ kind: z.literal('validator.rehabilitate'), address: addressText }),
+  z.strictObject({ kind: z.literal('parameters.change'), name: z.string(), value: count }),
+  z.strictObject({ kind: z.literal('proposal.approve'), id: hashText }),
+  z.strictObject({ kind: z.literal('key.rotate'), publicKey: base64Text, proofOfPossession: base64Text }),
+  z.strictObject({ kind: z.literal('evidence'), evidence: base64Text.describe('Both signed messages, in the canonical encoding') }),
 ]);
 
 export const TransactionJson = z.strictObject({
@@ -168,6 +182,26 @@ function operationJson(operation: Operation): z.input<typeof OperationJson> {
     }
     case 'validator.recover':
       return { kind: operation.kind, nonce: toHex(operation.nonce) };
+    case 'validator.join': {
+      const { kind, address, publicKey, weight, proofOfPossession } = operation;
+      const key = { publicKey: toBase64(publicKey), proofOfPossession: toBase64(proofOfPossession) };
+      return { kind, address: formatAddress(address), weight, ...key };
+    }
+    case 'validator.weight':
+      return { ...operation, address: formatAddress(operation.address) };
+    case 'validator.leave':
+    case 'validator.rehabilitate':
+      return { kind: operation.kind, address: formatAddress(operation.address) };
+    case 'parameters.change':
+      return operation;
+    case 'proposal.approve':
+      return { kind: operation.kind, id: toHex(operation.id) };
+    case 'key.rotate': {
+      const { kind, publicKey, proofOfPossession } = operation;
+      return { kind, publicKey: toBase64(publicKey), proofOfPossession: toBase64(proofOfPossession) };
+    }
+    case 'evidence':
+      return { kind: operation.kind, evidence: toBase64(equivocationCodec.encode(operation.equivocation)) };
   }
 }
 
