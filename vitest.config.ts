@@ -18,6 +18,7 @@ export default defineConfig({
     include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     // For those that compute: some take seconds on an idle machine, and many times that on one that does much else.
     testTimeout: 120_000,
+    hookTimeout: 60_000,
     // One more than cores, because tests of processes wait most of their time.
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongFirst },

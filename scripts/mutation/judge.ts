@@ -5,6 +5,7 @@ export interface TestReport {
   readonly name: string;
   readonly line: number | undefined;
   readonly state: 'passed' | 'failed' | 'skipped' | 'pending';
+  readonly durationMs: number;
   /** `Name: message` of each error that failed it. */
   readonly errors: readonly string[];
 }

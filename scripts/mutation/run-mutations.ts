@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { judgeBaseline, judgeMutated, type Verdict } from './judge.ts';
+import { judgeBaseline, judgeMutated, type RunReport, type Verdict } from './judge.ts';
 import { countOccurrences, type Mutation } from './mutation.ts';
 import { WorkerProcess } from './worker-process.ts';
 
@@ -17,7 +17,10 @@ export interface RunOptions {
   readonly root: string;
   /** Processes at a time. */
   readonly jobs: number;
-  /** For one mutated run of one test; all tests of its file that have mutations, unmutated, get ten times that. */
+  /**
+   * For one mutated run of one test, and ten times what it took without the mutation: a busy machine must not look like a
+   * mutation that was noticed. All tests of a file that have mutations, unmutated, get ten times this.
+   */
   readonly timeoutMs: number;
   readonly onResult: (result: MutationResult) => void;
 }
@@ -40,7 +43,8 @@ export async function runMutations(mutations: readonly Mutation[], options: RunO
     const files = await drain([...Map.groupBy(fresh, ({ testPath }) => testPath)], workers, async ([testPath, ofFile], worker) => {
       const startedMs = performance.now();
       const testLines = [...new Set(ofFile.map(({ testLine }) => testLine))];
-      const baseline = await worker.run({ testPath, testLines }, 10 * options.timeoutMs);
+      const limitMs = 10 * options.timeoutMs;
+      const baseline = await worker.run({ testPath, testLines, testTimeoutMs: limitMs / 2 }, limitMs);
       return { ofFile, baseline, tookMs: performance.now() - startedMs };
     });
     // The longest first, so that no worker is left with one at the end.
@@ -48,15 +52,21 @@ export async function runMutations(mutations: readonly Mutation[], options: RunO
     const planned = ordered.flatMap(({ ofFile, baseline }) => ofFile.map((mutation) => ({ mutation, baseline })));
     await drain(planned, workers, async ({ mutation, baseline }, worker) => {
       const { testPath, testLine } = mutation;
-      const reason = typeof baseline === 'string' ? baseline : judgeBaseline(testLine, baseline);
+      if (typeof baseline === 'string') return settle(mutation, { outcome: 'broken', reason: baseline });
+      const reason = judgeBaseline(testLine, baseline);
       if (reason !== undefined) return settle(mutation, { outcome: 'broken', reason });
-      const report = await worker.run({ testPath, testLines: [testLine], mutation }, options.timeoutMs);
+      const limitMs = options.timeoutMs + 10 * durationOf(testLine, baseline);
+      const report = await worker.run({ testPath, testLines: [testLine], testTimeoutMs: limitMs / 2, mutation }, limitMs);
       settle(mutation, typeof report === 'string' ? { outcome: 'broken', reason: report } : judgeMutated(mutation, report));
     });
   } finally {
     for (const worker of workers) worker.stop();
   }
   return results;
+}
+
+function durationOf(testLine: number, { tests }: RunReport): number {
+  return tests.filter(({ line }) => line === testLine).reduce((sum, { durationMs }) => sum + durationMs, 0);
 }
 
 function staleReason(root: string, mutation: Mutation): string | undefined {

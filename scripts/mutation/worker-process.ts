@@ -21,7 +21,7 @@ export class WorkerProcess {
     this.#child ??= this.#start();
     const child = this.#child;
     const { promise, resolve } = Promise.withResolvers<RunReport | string>();
-    const timer = setTimeout(() => resolve(`no answer within ${timeoutMs / 1000} s`), timeoutMs);
+    const timer = setTimeout(() => resolve(`no answer within ${Math.round(timeoutMs / 1000)} s`), timeoutMs);
     const exited = (code: number | null, signal: string | null): void => resolve(`the process ended (${signal ?? `code ${code}`})`);
     child.once('message', resolve as (report: unknown) => void);
     child.once('exit', exited);

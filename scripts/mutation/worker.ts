@@ -11,6 +11,8 @@ export interface WorkerRequest {
   readonly testPath: string;
   /** Lines on which the tests start. */
   readonly testLines: readonly number[];
+  /** Longest that a test may take that names no time of its own. */
+  readonly testTimeoutMs: number;
   readonly mutation?: Mutation;
 }
 
@@ -24,8 +26,6 @@ async function start(): Promise<Vitest> {
     watch: false,
     setupFiles: [resolve(import.meta.dirname, 'setup.ts')],
     includeTaskLocation: true,
-    // What a mutation keeps from going on waits for nothing longer.
-    testTimeout: 30_000,
     // Threads, because they end with this process when a mutation made an endless loop and the runner ends it.
     pool: 'threads',
     maxWorkers: 1,
@@ -47,6 +47,7 @@ async function run(vitest: Vitest, request: WorkerRequest): Promise<RunReport> {
   const specification = vitest.getRootProject().createSpecification(resolve(root, request.testPath), [...request.testLines]);
   // One case of a table that fails says enough; each of the others might take its whole time to fail.
   vitest.config.bail = request.mutation === undefined ? 0 : 1;
+  vitest.getRootProject().config.testTimeout = request.testTimeoutMs;
   if (request.mutation === undefined) return report(vitest, specification);
   const target = resolve(root, request.mutation.targetPath);
   mutation = request.mutation;
@@ -70,8 +71,9 @@ async function report(vitest: Vitest, specification: TestSpecification): Promise
 
 function reportTests(module: TestModule): TestReport[] {
   return [...module.children.allTests()].map((test) => {
-    const result = test.result();
-    return { name: test.fullName, line: test.location?.line, state: result.state, errors: (result.errors ?? []).map(describe) };
+    const { state, errors = [] } = test.result();
+    const durationMs = test.diagnostic()?.duration ?? 0;
+    return { name: test.fullName, line: test.location?.line, state, durationMs, errors: errors.map(describe) };
   });
 }
 

@@ -70,7 +70,7 @@ describe('a run is judged', () => {
   const run = (state: 'passed' | 'failed' | 'skipped', ...errors: string[]): RunReport => ({
     mutated: true,
     fileErrors: [],
-    tests: [{ name: 'orders', line: 4, state, errors }],
+    tests: [{ name: 'orders', line: 4, state, durationMs: 1, errors }],
   });
 
   test('as killed only when the test itself ran on the mutated code and failed', () => {
@@ -80,7 +80,7 @@ describe('a run is judged', () => {
 
   test.each<[string, RunReport]>([
     ['the test did not run', run('skipped')],
-    ['another test failed', { ...run('failed'), tests: [{ name: 'other', line: 9, state: 'failed', errors: [] }] }],
+    ['another test failed', { ...run('failed'), tests: [{ name: 'other', line: 9, state: 'failed', durationMs: 1, errors: [] }] }],
     ['the mutated file was never loaded', { ...run('failed', 'AssertionError: x'), mutated: false }],
     ['the file did not load', { ...run('failed', 'AssertionError: x'), fileErrors: ['SyntaxError: x'] }],
     ['the mutated code names what does not exist', run('failed', 'ReferenceError: foo is not defined')],
