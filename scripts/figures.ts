@@ -27,4 +27,4 @@ try {
   run(testnet('reset'));
   rmSync(directory, { recursive: true, force: true });
 }
-process.exitCode = isComplete && run(['scripts/bench.ts', 'block sync', 'ledger']) ? 0 : 1;
+process.exitCode = isComplete && run(['scripts/bench.ts', 'block sync', 'ledger.bench']) ? 0 : 1;
