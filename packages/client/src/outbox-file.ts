@@ -1,6 +1,7 @@
 /** `@nacre/client/outbox-file`: an outbox's items as files. Node.js only. */
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { syncDirectory } from '@nacre/base/sync-directory';
 import { NacreClientError } from './client-error.ts';
 import { OUTBOX_FILE_BYTES_MAX } from './client-limits.ts';
 import { decodeItemFile, encodeItemFile, itemFileName } from './outbox-file-format.ts';
@@ -116,15 +117,6 @@ async function readItem(path: string, name: string): Promise<StoredItem> {
   if (!read.ok) throw damaged(path, read.error);
   if (itemFileName(read.value.id) !== name) throw damaged(path, 'it is the file of another item');
   return read.value;
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 async function attempt<Value>(operation: string, path: string, run: () => Promise<Value>): Promise<Value> {

@@ -7,6 +7,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { NacreError } from '@nacre/base';
+import { syncDirectory } from '@nacre/base/sync-directory';
 import { addressOf, formatAddress } from './address.ts';
 import { nativePublicKeyFromSeed, requireNative } from './native-signer.ts';
 import { encodePrivateKey, encryptPrivateKey } from './pkcs8.ts';
@@ -180,15 +181,6 @@ function seedOf(path: string, key: KeyObject): KeyFile {
     fields: { path, keyType: scheme },
     hint: 'Make a key with `nacre keys new`, or with `openssl genpkey -algorithm ML-DSA-44`.',
   });
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 function emptyPassphrase(path: string): KeyError {

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, DIRECTORY_FILE_BYTES_MAX, DIRECTORY_FILES_MAX, type Directory, NacreError } from '@nacre/base';
+import { syncDirectory } from '@nacre/base/sync-directory';
 
 export class DirectoryError extends NacreError<'DIRECTORY_FAILED'> {
   override readonly name = 'DirectoryError';
@@ -67,7 +68,7 @@ export class FileDirectory implements Directory {
       const file = await this.#openForAppending(name);
       await file.handle.datasync();
       if (file.entryIsDurable) return;
-      await this.#syncDirectory();
+      await syncDirectory(this.#path);
       file.entryIsDurable = true;
     });
   }
@@ -84,7 +85,7 @@ export class FileDirectory implements Directory {
         await temporary.close();
       }
       await rename(path + TEMPORARY_SUFFIX, path);
-      await this.#syncDirectory();
+      await syncDirectory(this.#path);
     });
   }
 
@@ -122,15 +123,6 @@ export class FileDirectory implements Directory {
     const file = this.#files.get(name);
     this.#files.delete(name);
     await file?.handle.close();
-  }
-
-  async #syncDirectory(): Promise<void> {
-    const directory = await open(this.#path, 'r');
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
   }
 }
 

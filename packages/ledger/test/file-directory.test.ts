@@ -117,7 +117,7 @@ describe('replace', () => {
   // +
   // @mutation packages/ledger/src/file-directory.ts
   // - await rename(path + TEMPORARY_SUFFIX, path);
-  // - await this.#syncDirectory();
+  // - await syncDirectory(this.#path);
   // + await rename(path + TEMPORARY_SUFFIX, path);
   test('syncs the new content before it takes the old one’s place, and the place after', async () => {
     await writeFile(join(path, 'identity'), 'old and longer');
