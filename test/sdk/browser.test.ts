@@ -178,6 +178,8 @@ describe('in Chromium', () => {
     });
     expect(refused).toContain('another page has this outbox');
     await first.close();
+    // The browser lets go of a closed page's locks in its own time.
+    await second.waitForFunction(async () => (await navigator.locks.query()).held?.length === 0);
     const outcome = await second.evaluate(
       async ({ genesis, seed, url }) => {
         const { nacre, readme } = globalThis as unknown as SdkPage;
