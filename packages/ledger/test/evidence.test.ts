@@ -227,17 +227,17 @@ describe('an offender', () => {
   // @mutation packages/ledger/src/set-limits.ts
   // - return BigInt(weight) * BigInt(total(before)) > BigInt(heaviest(before).weight) * BigInt(totalWeight);
   // + return weight > 0;
-  test('that leaves the others with a third each lets the set grow again', async () => {
-    const chain = await EpochChain.create();
+  test('that leaves another with a third lets the set take every step that lessens it', async () => {
+    const chain = await EpochChain.create({ weights: [1200, 1000, 1000, 1000] });
     const [a, b, c, d] = chain.validators as [TestKey, TestKey, TestKey, TestKey];
     await report(chain, a, d, { height: 1 });
     await chain.enter(1);
-    await report(chain, a, c, { height: 4 });
-    await chain.enter(2);
-    expect(chain.weights()).toEqual({ v0: 1000, v1: 1000, v2: 1000 });
+    expect(chain.weights()).toEqual({ v0: 1200, v1: 1000, v2: 1000 });
     const joiner = chain.key('joiner');
     const join = { kind: 'validator.join', address: joiner.address, publicKey: joiner.signer.publicKey, weight: 100 } as const;
     expect(await chain.decideChange(join, [a, b, c])).toBeNull();
-    expect(chain.ledger.validatorSet.dryRun({ kind: 'validator.weight', address: a.address, weight: 1200 })).toMatchObject({ ok: false });
+    const weighing = (weight: number) => ({ kind: 'validator.weight', address: a.address, weight }) as const;
+    expect(chain.ledger.validatorSet.dryRun(weighing(1199))).toMatchObject({ ok: true });
+    expect(chain.ledger.validatorSet.dryRun(weighing(1201))).toMatchObject({ ok: false, error: { code: 'SET_THIRD' } });
   });
 });

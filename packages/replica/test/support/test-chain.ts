@@ -1,6 +1,7 @@
-import { assert, compareBytes, type Hash, type Log, type Store, uint64Bytes, utf8 } from '@nacre/base';
+import { assert, bytesEqual, compareBytes, type Hash, type Log, type Store, uint64Bytes, utf8 } from '@nacre/base';
 import {
   type Certificate,
+  type Committee,
   certificateFrom,
   PROPOSAL_CONTEXT,
   type Proposal,
@@ -75,7 +76,19 @@ export class TestChain {
   }
 
   proposer(height: number, round = 0): number {
-    return this.genesis.committee.proposer(height, round);
+    return this.#committeeAt(height).proposer(height, round);
+  }
+
+  /** The key of a place in the committee of a height; heights that nobody knows yet have that of genesis. */
+  keyAt(height: number, place: number): TestKey {
+    const { address } = this.#committeeAt(height).validator(place);
+    const key = this.keys.find((one) => bytesEqual(one.address, address));
+    assert(key !== undefined, 'validators only leave here');
+    return key;
+  }
+
+  #committeeAt(height: number): Committee {
+    return this.ledger.epochOf(height)?.committee ?? this.genesis.committee;
   }
 
   transaction(
@@ -95,19 +108,19 @@ export class TestChain {
   }
 
   async vote(validator: number, content: VoteContent): Promise<Vote> {
-    const signature = await this.key(validator).sign(voteMessage(this.genesis.context, content), VOTE_CONTEXT);
+    const signature = await this.keyAt(content.height, validator).sign(voteMessage(this.genesis.context, content), VOTE_CONTEXT);
     return { ...content, validator, signature };
   }
 
   async proposal(content: ProposalContent, proposer = this.proposer(content.height, content.round)): Promise<Proposal> {
-    const signature = await this.key(proposer).sign(proposalMessage(this.genesis.context, content), PROPOSAL_CONTEXT);
+    const signature = await this.keyAt(content.height, proposer).sign(proposalMessage(this.genesis.context, content), PROPOSAL_CONTEXT);
     return { ...content, proposer, signature };
   }
 
   /** Commits of some of the validators, all unless said otherwise. */
   async certificate(
     { height, blockHash, round = 0 }: { height: number; blockHash: Hash; round?: number },
-    signers = [...this.keys.keys()],
+    signers = [...this.#committeeAt(height).validators.keys()],
   ): Promise<Certificate> {
     return certificateFrom(
       await Promise.all(signers.map((validator) => this.vote(validator, { height, round, kind: 'commit', blockHash }))),
@@ -117,7 +130,7 @@ export class TestChain {
   /** The next block, not decided. */
   candidate(transactions: readonly Transaction[] = [], more: { timeMs?: number; round?: number } = {}): Candidate {
     const { tip } = this.ledger;
-    const proposer = this.key(this.proposer(tip.height + 1, more.round ?? 0)).address;
+    const proposer = this.keyAt(tip.height + 1, this.proposer(tip.height + 1, more.round ?? 0)).address;
     const timeMs = more.timeMs ?? tip.timeMs + 1000;
     return this.ledger.propose({ proposer, timeMs, candidates: transactions, parentCertificate: tip.certificate, lateCommits: [] });
   }
