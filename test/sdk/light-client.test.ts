@@ -118,10 +118,65 @@ describe('a client', () => {
     const aged = (days: number): Checkpoint => ({ ...genesisCheckpoint(genesis), timeMs: Date.now() - days * DAY_MS });
     expect((await connect(url, { genesis, checkpoint: aged(13) }).proveRecord(FIRST)).kind).toBe('included');
     const old = connect(url, { genesis, checkpoint: aged(15) });
-    for (const refused of [old.proveRecord(FIRST), old.advance()])
-      await expect(refused).rejects.toMatchObject({ code: 'CHECKPOINT_EXPIRED' });
+    for (const refused of [() => old.proveRecord(FIRST), () => old.advance()])
+      await expect(refused()).rejects.toMatchObject({ code: 'CHECKPOINT_EXPIRED' });
     expect((await connect(url, { genesis, checkpoint: aged(15), trustPeriodMs: 16 * DAY_MS }).advance()).height).toBeGreaterThan(0);
     expect((await connect(url, { genesis }).proveRecord(FIRST)).kind).toBe('included');
+  });
+});
+
+describe('while validators come and go', () => {
+  const record = { service: 'changing', index: 0 } as const;
+  let changing: SdkNetwork;
+  let changingUrl: string;
+
+  beforeAll(async () => {
+    changing = await SdkNetwork.start({ epochMs: 1, epochBlocksMin: 2 });
+    ({ url: changingUrl } = await changing.serve());
+  });
+
+  afterAll(() => changing?.stop());
+
+  /** Records and so blocks, until another committee decides than the client knows. */
+  async function followChange(client: NacreClient): Promise<void> {
+    const { hash } = client.checkpoint.committee;
+    for (let blocks = 0; Buffer.compare(hash, client.checkpoint.committee.hash) === 0; blocks++) {
+      expect(blocks).toBeLessThan(10);
+      await client.submitRecords({ service: 'changing', payload: blocks }, { wait: 'committed' });
+      await client.advance();
+    }
+  }
+
+  /** The only validator decides that it has another weight: the least that makes another committee. */
+  async function reweigh(client: NacreClient, weight: number): Promise<void> {
+    const { address } = changing.validator;
+    await client.submitOperations(changing.validator, [{ kind: 'validator.weight', address, weight }], { wait: 'committed' });
+    await followChange(client);
+    expect(client.checkpoint.committee.totalWeight).toBe(weight);
+  }
+
+  test('a client follows, and proofs verify from before and from after', async () => {
+    const { genesis } = changing;
+    const client = connect(changingUrl, { genesis });
+    await client.submitRecords({ service: 'changing', payload: 'in epoch 0' }, { wait: 'committed' });
+    const begin = client.checkpoint;
+    await reweigh(client, 1001);
+    const between = formatCheckpoint(client.checkpoint);
+    await reweigh(client, 1002);
+    const proof = await client.proof(record);
+    expect(await verifyRecordProof(genesis, proof, record)).toMatchObject({ kind: 'included', record: { index: 0 } });
+    for (const checkpoint of [begin, readCheckpoint(between)]) {
+      expect(await verifyRecordProof(genesis, proof, record, { checkpoint })).toMatchObject({ kind: 'included' });
+      const shorter = await client.proof(record, { fromHeight: checkpoint.height });
+      expect(await verifyRecordProof(genesis, shorter, record, { checkpoint })).toMatchObject({ kind: 'included' });
+      expect((await connect(changingUrl, { genesis, checkpoint }).proveRecord(record)).kind).toBe('included');
+    }
+    const bytes = Buffer.from(proof, 'base64');
+    for (let at = 5; at < bytes.length; at += 307) {
+      const changed = new Uint8Array(bytes);
+      changed[at] = (changed[at] as number) ^ 1;
+      await expect(verifyRecordProof(genesis, changed, record)).rejects.toMatchObject({ code: 'PROOF_INVALID' });
+    }
   });
 });
 

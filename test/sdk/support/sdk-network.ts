@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Clock, fail, type Log, type Transport } from '@nacre/base';
 import { type AccountKey, createAccountKey } from '@nacre/client';
 import { nativeVerifier } from '@nacre/crypto/native';
-import { createGenesis, type Genesis } from '@nacre/ledger';
+import { type ChainParameters, createGenesis, type Genesis } from '@nacre/ledger';
 import { FileDirectory, LevelStore } from '@nacre/ledger/level';
 import { NodeMetrics, ReplicaBackend, type RpcOptions, type RunningRpc, startRpc } from '@nacre/node';
 import { prepareValidatorHome, Replica } from '@nacre/replica';
@@ -44,7 +44,7 @@ export class SdkNetwork {
   #replica!: Replica;
   #backend!: ReplicaBackend;
 
-  private constructor(home: string) {
+  private constructor(home: string, parameters: Partial<ChainParameters>) {
     this.#home = home;
     const { publicKey } = this.validator;
     this.genesis = createGenesis({
@@ -53,11 +53,12 @@ export class SdkNetwork {
       scheme: SCHEME,
       validators: [{ publicKey, weight: 1000 }],
       allowLargeWeights: true,
+      parameters,
     });
   }
 
-  static async start(): Promise<SdkNetwork> {
-    const network = new SdkNetwork(await mkdtemp(join(tmpdir(), 'nacre-sdk-')));
+  static async start(parameters: Partial<ChainParameters> = {}): Promise<SdkNetwork> {
+    const network = new SdkNetwork(await mkdtemp(join(tmpdir(), 'nacre-sdk-')), parameters);
     await network.#open();
     return network;
   }
