@@ -19,6 +19,7 @@ export default defineConfig({
     // For those that compute: some take seconds on an idle machine, and many times that on one that does much else.
     testTimeout: 120_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } },
     // One more than cores, because tests of processes wait most of their time.
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongFirst },

@@ -71,9 +71,9 @@ describe('after a crash that loses what was not synced', () => {
     let syncs = 0;
     disk().whileSyncing = async () => gates[syncs++]?.promise;
     const first = store.put(ITEM);
-    await vi.waitFor(() => expect(syncs).toBe(1));
+    await expect.poll(() => syncs).toBe(1);
     const second = store.put({ ...ITEM, id: 'order 8' });
-    await vi.waitFor(() => expect(disk().paths()).toContain(`/home/outbox/${itemFileName('order 8')}`));
+    await expect.poll(() => disk().paths()).toContain(`/home/outbox/${itemFileName('order 8')}`);
     gates[0].resolve();
     await first;
     setTimeout(gates[1].resolve, 50);

@@ -1,7 +1,7 @@
 import { toHex } from '@nacre/base';
 import { connect, createAccountKey, Outbox, type OutboxOptions, type OutboxOutcome } from '@nacre/client';
 import { createGenesis } from '@nacre/ledger';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OUTBOX_ITEMS_MAX } from '../src/client-limits.ts';
 import { ACCOUNT, FakeChain, MemoryStore, note } from './fake-chain.ts';
 import { errorBody, resultBody } from './fake-node.ts';
@@ -82,7 +82,7 @@ describe('an item', () => {
     answers(() => errorBody('STORE_FAILED'));
     const first = await open();
     const { txId } = await first.submit(note(1), { id: 'one' });
-    await vi.waitFor(() => expect(chain.submitted.length).toBeGreaterThan(0));
+    await expect.poll(() => chain.submitted.length).toBeGreaterThan(0);
     await first.close();
     const other = await FakeChain.start();
     const gone = await FakeChain.start();
@@ -101,7 +101,7 @@ describe('an item', () => {
     );
     const outbox = await open();
     const { outcome } = await outbox.submit(note(1));
-    await vi.waitFor(() => expect(outbox.items()[0]?.problem).toMatchObject({ code: 'UNKNOWN_SERVICE' }));
+    await expect.poll(() => outbox.items()[0]?.problem).toMatchObject({ code: 'UNKNOWN_SERVICE' });
     expect(await outcome).toMatchObject({ status: 'committed' });
   });
 
@@ -157,7 +157,7 @@ describe('operations are signed anew', () => {
     answers((transaction) => chain.expire(transaction, { isDecided: false }));
     const outbox = await open();
     await outbox.submit(note(1));
-    await vi.waitFor(() => expect(chain.submitted.length).toBeGreaterThan(3));
+    await expect.poll(() => chain.submitted.length).toBeGreaterThan(3);
     expect(distinct()).toBe(1);
   });
 
@@ -168,7 +168,7 @@ describe('operations are signed anew', () => {
     chain.genesisHash = '00';
     answers((transaction) => chain.expire(transaction, { isDecided: true }));
     await (await open()).submit(note(1));
-    await vi.waitFor(() => expect(chain.submitted.length).toBeGreaterThan(3));
+    await expect.poll(() => chain.submitted.length).toBeGreaterThan(3);
     expect(distinct()).toBe(1);
   });
 
@@ -237,7 +237,7 @@ describe('a refusal for good', () => {
       },
     });
     await first.submit(note(1), { id: 'one' });
-    await vi.waitFor(() => expect(events).toContain('kept refused'));
+    await expect.poll(() => events).toContain('kept refused');
     await first.close();
     answers(commit);
     const second = await open();
@@ -260,7 +260,7 @@ describe('a refusal for good', () => {
     let outbox = await open();
     await outbox.submit(note(1), { id: 'one' });
     if (!isSameProcess) {
-      await vi.waitFor(() => expect(chain.submitted).toHaveLength(1));
+      await expect.poll(() => chain.submitted).toHaveLength(1);
       await outbox.close();
       outbox = await open();
     }
