@@ -258,6 +258,9 @@ describe('a transaction is refused', () => {
     expect(refusal([full, ...records({ payload: new Uint8Array(1024) }, { key: 'ä'.repeat(8) }), ...records({}, {})])).toBeNull();
   });
 
+  const possession = { proofOfPossession: new Uint8Array(SIGNATURE_BYTES) };
+  const joiner = { address: account(3), publicKey: new FakeSigner('joiner').publicKey, weight: 1 };
+  const join = { kind: 'validator.join', ...joiner, ...possession } as const;
   const malformed: [code: string, name: string, operation: Operation][] = [
     ['NAME_INVALID', 'a service without a name', service({ name: '' })],
     ['NAME_INVALID', 'a service in capitals', service({ name: 'Prices' })],
@@ -274,8 +277,24 @@ describe('a transaction is refused', () => {
     ['MEDIA_TYPE_INVALID', 'a media type of one half', append({ mediaType: 'text' })],
     ['RECORDS_NONE', 'no records', append({ records: [] })],
     ['PUBLIC_KEY_LENGTH', 'a key of another length', { kind: 'account.create', publicKey: new Uint8Array(1311) }],
+    ['PUBLIC_KEY_LENGTH', 'a new key of another length', { kind: 'key.rotate', publicKey: new Uint8Array(1311), ...possession }],
+    ['PUBLIC_KEY_LENGTH', "a joiner's key of another length", { ...join, publicKey: new Uint8Array(1313) }],
+    ['WEIGHT_INVALID', 'a joiner without weight', { ...join, weight: 0 }],
+    ['WEIGHT_INVALID', 'a joiner heavier than all may be', { ...join, weight: 2 ** 50 + 1 }],
+    ['WEIGHT_INVALID', 'a weight of nothing', { kind: 'validator.weight', address: account(3), weight: 0 }],
+    ['PARAMETER_OUT_OF_RANGE', 'a parameter below its range', { kind: 'parameters.change', name: 'keyBytesMax', value: 0 }],
+    ['PARAMETER_OUT_OF_RANGE', 'a parameter above its range', { kind: 'parameters.change', name: 'keyBytesMax', value: 1025 }],
   ];
 
+  // @mutation packages/ledger/src/operation-rules.ts
+  // - weight >= 1 && weight <= TOTAL_WEIGHT_MAX;
+  // + weight >= 0 && weight <= TOTAL_WEIGHT_MAX;
+  // @mutation packages/ledger/src/operation-rules.ts
+  // - weight >= 1 && weight <= TOTAL_WEIGHT_MAX;
+  // + weight >= 1;
+  // @mutation packages/ledger/src/operation-rules.ts
+  // - return checkParameter(operation.name, operation.value);
+  // + return ok(undefined);
   // @mutation packages/ledger/src/operation-rules.ts
   // - if (!isName(service.name)) return
   // + if (service.name === 'x') return

@@ -177,7 +177,7 @@ export class BlockDesk {
     for (const hash of block.bodyHashes) {
       const pending = mempool.withBody(hash);
       const body = pending === undefined ? ledger.body(hash) : undefined;
-      const decoded = body === undefined ? undefined : ledger.decode(body);
+      const decoded = body === undefined ? undefined : ledger.read(body);
       if (pending !== undefined) bodies.set(toHex(hash), pending);
       else if (decoded?.ok) {
         bodies.set(toHex(hash), decoded.value);
