@@ -80,6 +80,20 @@ function textOf(input: Uint8Array): string {
   return fromUtf8(input) ?? Buffer.from(input).toString('latin1');
 }
 
+/** As a chain sends them whose validators change: with a key that is new and one that is known. */
+function updates({ headers, certificates }: Seeds): unknown[] {
+  const certified = headers.slice(0, 3).map((header) => ({ header, certificate: certificates[0] }));
+  const validators = [new Uint8Array(0), new Uint8Array(1312)].map((publicKey, name) => ({
+    address: new Uint8Array(32).fill(name),
+    weight: 1000,
+    publicKey,
+  }));
+  return [
+    { links: certified.map((last) => ({ ...last, validators })), head: certified[0] },
+    { links: [], head: null },
+  ];
+}
+
 const replicaMessages = encodedBy('encodeMessage', ({ votes, proposals, certificates, roundStates, artifacts }) => [
   { kind: 'votes', votes },
   { kind: 'round-state', state: roundStates[0] },
@@ -164,12 +178,25 @@ export const DECODERS: Readonly<Record<string, readonly Decoder[]>> = {
   'ledger/src/effect-operations.ts storedRunCodec': [codec('storedRunCodec')],
   'ledger/src/header.ts decodeHeader': [decode(encodedBy('encodeHeader', ({ headers }) => headers))],
   'ledger/src/checkpoint-file.ts parseCheckpoint': [text()],
-  'ledger/src/light-update.ts lightUpdateCodec': [codec('lightUpdateCodec')],
+  'ledger/src/light-update.ts lightUpdateCodec': [codec('lightUpdateCodec', updates)],
   'ledger/src/parse-genesis.ts parseGenesis': [text()],
   'ledger/src/proof.ts proofCodec': [codec('proofCodec')],
   'ledger/src/record.ts recordCodec': [codec('recordCodec', ({ records }) => records)],
   'ledger/src/status.ts expiredStatusCodec': [codec('expiredStatusCodec', () => [{ height: 1, timeMs: 1 }])],
   'ledger/src/status.ts includedStatusCodec': [codec('includedStatusCodec')],
+  'ledger/src/stored-value.ts readStored': [
+    {
+      seeds: (_, exports) => {
+        const stored: Uint8Array[] = [];
+        const value = new Uint8Array(12);
+        const puts = [{ type: 'put', key: HASH, value } as const, { type: 'put', key: HASH, value, isPointer: true } as const];
+        const batch = { put: (__: Uint8Array, bytes: Uint8Array) => stored.push(bytes) };
+        (exports.addOperations as (batch: unknown, operations: unknown) => void)(batch, puts);
+        return stored;
+      },
+      run: (input, exported) => (exported as (key: Uint8Array, stored: Uint8Array) => unknown)(HASH, input) !== null,
+    },
+  ],
   'ledger/src/tip.ts storedTipCodec': [codec('storedTipCodec')],
   'ledger/src/transaction.ts decodeContents': [
     {

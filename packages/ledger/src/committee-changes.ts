@@ -1,6 +1,7 @@
 import { assert, bytesEqual, type Hash } from '@nacre/base';
 import type { Certificate, Committee } from '@nacre/consensus';
 import { type EpochLink, EpochLinkType, linkToWire, makeLink } from './epoch-link.ts';
+import { LedgerError } from './errors.ts';
 import type { Header } from './header.ts';
 import { LINKS_BYTES_MAX, LINKS_MAX } from './link-limits.ts';
 
@@ -73,7 +74,8 @@ export class CommitteeChanges {
     const height = firstHeight - 1;
     const header = this.#source.headerAt(height);
     const certificate = this.#source.linkCertificate(height);
-    assert(header !== undefined && certificate !== undefined, 'the last block of an epoch is kept with its certificate');
+    if (header === undefined || certificate === undefined)
+      throw LedgerError.damaged('the last block of a committee, or its certificate, is missing', { fields: { height } });
     return makeLink({ header, certificate }, this.#epoch(epoch - 1).committee, committee);
   }
 
