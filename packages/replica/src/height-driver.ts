@@ -20,6 +20,7 @@ import {
   type Committee,
   Core,
   type CoreEvent,
+  type Equivocation,
   encodeProposal,
   encodeVote,
   type OwnMessage,
@@ -70,6 +71,8 @@ export interface HeightContext {
   readonly unsigned: (height: number, error: SignerError) => void;
   /** Told of signatures that are thrown away. Only a signer in another process remembers them. */
   readonly signedInVain: () => void;
+  /** Told of every offence that the core finds. */
+  readonly equivocationSeen: (equivocation: Equivocation) => void;
   /** Told of every verified vote of another validator. */
   readonly voteSeen: (validator: Address, vote: Vote) => void;
 }
@@ -264,6 +267,7 @@ export class HeightDriver {
     for (const hash of ready.wanted) this.#blocks.obtain(hash, { block: null, source: null });
     for (const equivocation of ready.equivocations) {
       this.#context.log.warn({ height: this.height, validator: equivocation.validator }, 'equivocation seen');
+      this.#context.equivocationSeen(equivocation);
     }
     if (ready.sign.length > 0 || ready.lock !== null) await this.#persistAndSend(ready);
     if (ready.build !== null && !this.#ended) this.#build(ready.build.round);

@@ -5,6 +5,7 @@ import { BlockSync } from './block-sync.ts';
 import { LOCAL_CONFIGURATION, type ReplicaConfiguration } from './configuration.ts';
 import { EarlyMessages } from './early-messages.ts';
 import { reportEpoch } from './epoch-report.ts';
+import { EvidenceDesk } from './evidence-desk.ts';
 import { type HeightContext, HeightDriver } from './height-driver.ts';
 import { INSTANCE_BYTES, InstanceGuard } from './instance-guard.ts';
 import { takeLateVotes } from './late-votes.ts';
@@ -46,6 +47,7 @@ export class Replica {
   readonly #guard: InstanceGuard;
   readonly #journal: VoteJournal | null;
   readonly #recovery: Recovery | null;
+  readonly #evidence: EvidenceDesk | null;
   /** Null where the key is in this process. */
   readonly #signing: SigningWatch | null;
   readonly #sync: BlockSync;
@@ -95,6 +97,7 @@ export class Replica {
       identity: options.validator === null || journal === null ? null : { signer: options.validator.signer, journal },
       unsigned: (height, error) => this.#signing?.unsigned(height, error),
       signedInVain: () => this.#signing?.recallAnew(),
+      equivocationSeen: (equivocation) => this.#evidence?.seen(equivocation),
       voteSeen: (validator, vote) => this.#twins.voteSeen(validator, vote),
     };
     this.#transactions = new TransactionDesk({ ledger, mempool, clock, transport, work: () => this.#driver?.work() });
@@ -124,6 +127,18 @@ export class Replica {
             random,
             log,
             submit: (transaction) => this.#submitRecovery(transaction),
+          });
+    this.#evidence =
+      options.validator === null
+        ? null
+        : new EvidenceDesk({
+            ...options.validator,
+            ledger,
+            clock,
+            random,
+            log,
+            submit: (transaction) => this.#transactions.admit(transaction),
+            status: (txId) => this.#transactions.status(txId),
           });
   }
 
@@ -433,6 +448,7 @@ export class Replica {
       if (stalled || statusDue) this.#broadcast({ kind: 'round-state', state });
     }
     this.#transactions.resend(nowMs, this.#configuration.resendIntervalMs);
+    if (this.#evidence !== null) this.#spawn(this.#evidence.tick());
     if (!statusDue) return;
     this.#statusSentAtMs = nowMs;
     this.#claimAll();
