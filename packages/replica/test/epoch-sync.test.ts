@@ -10,12 +10,12 @@ import { openLedger, TestChain } from './support/test-chain.ts';
 const FIVE = [1000, 1000, 1000, 1000, 1000];
 const BLOCKS = 50;
 
-/** A chain of five validators, of whom one leaves: four decide from the third epoch on. */
+/** A chain of five validators, of whom the first leaves, so that all places are others: four decide from the third epoch on. */
 async function withLeave(epochBlocksMin = 10): Promise<TestChain> {
   const chain = await TestChain.create({ weights: FIVE, parameters: { epochMs: 1, epochBlocksMin } });
-  const proposal = await chain.transaction(chain.key(0), [{ kind: 'validator.leave', address: chain.key(4).address }]);
+  const proposal = await chain.transaction(chain.key(1), [{ kind: 'validator.leave', address: chain.key(0).address }]);
   const id = proposalId(proposal.txId, 0);
-  const approvals = [1, 2, 3].map((index) => chain.transaction(chain.key(index), [{ kind: 'proposal.approve', id }]));
+  const approvals = [2, 3, 4].map((index) => chain.transaction(chain.key(index), [{ kind: 'proposal.approve', id }]));
   await chain.decide([proposal, ...(await Promise.all(approvals))]);
   return grown(chain);
 }
