@@ -120,6 +120,43 @@ describe('in Chromium', () => {
     await page.close();
   });
 
+  test('a page follows changes of the validators, and keeps how far it came', async () => {
+    const changing = await SdkNetwork.start({ epochMs: 1, epochBlocksMin: 2 });
+    try {
+      const node = await changing.serve({ allowedOrigins: [site.origin] });
+      await reweigh(changing, node.url, 1001);
+      const { page, complaints } = await openPage();
+      const outcome = await page.evaluate(
+        async ({ genesis, url }) => {
+          const { connect, formatCheckpoint, verifyRecordProof } = (globalThis as unknown as SdkPage).nacre;
+          const client = connect(url, { genesis });
+          const question = { service: 'web', index: 0 };
+          const proof = await client.proof(question);
+          const { asOf } = await verifyRecordProof(client.genesis, proof, question);
+          const kept = formatCheckpoint(await client.advance());
+          const again = connect(url, { genesis, checkpoint: kept });
+          const { kind } = await again.proveRecord(question);
+          return { kind, weight: again.checkpoint.committee.totalWeight, isAhead: again.checkpoint.height >= asOf.height };
+        },
+        { genesis: formatGenesis(changing.genesis), url: node.url },
+      );
+      expect(outcome).toEqual({ kind: 'included', weight: 1001, isAhead: true });
+      expect(complaints).toEqual([]);
+      await page.close();
+    } finally {
+      await changing.stop();
+    }
+  });
+
+  /** The network's only validator decides that it has another weight; records until that is in force. */
+  async function reweigh({ genesis, validator }: SdkNetwork, at: string, weight: number): Promise<void> {
+    const client = connect(at, { genesis });
+    const { address } = validator;
+    await client.submitOperations(validator, [{ kind: 'validator.weight', address, weight }], { wait: 'committed' });
+    while ((await client.advance()).committee.totalWeight !== weight)
+      await client.submitRecords({ service: 'web', payload: 'more' }, { wait: 'committed' });
+  }
+
   test('a page of another origin is kept out, and is told what to do', async () => {
     const strict = await network.serve();
     const { page } = await openPage();
