@@ -12,15 +12,10 @@ import {
   proposalMessage,
   proposalToWire,
 } from './proposal.ts';
+import type { Equivocation } from './signed-messages.ts';
 import { sameChoice, VOTE_CONTEXT, type Vote, VoteType, voteFromWire, voteMessage, voteToWire } from './vote.ts';
 
-/**
- * Two signed messages of one validator at one place (height, round, kind) with different contents. No honest validator
- * ever signs the second one. The order of the two is that of their contents, so that one offence has one encoding.
- */
-export type Equivocation =
-  | { readonly kind: 'vote'; readonly validator: number; readonly first: Vote; readonly second: Vote }
-  | { readonly kind: 'proposal'; readonly validator: number; readonly first: Proposal; readonly second: Proposal };
+export type { Equivocation } from './signed-messages.ts';
 
 export type EvidenceRefusal = Refusal<'EVIDENCE_NO_OFFENCE' | 'EVIDENCE_UNORDERED' | 'EVIDENCE_VALIDATOR' | 'EVIDENCE_SIGNATURE'>;
 

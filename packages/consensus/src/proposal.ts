@@ -1,7 +1,8 @@
 import { ContainerType, type ValueOf } from '@chainsafe/ssz';
-import { HASH_BYTES, type Hash, SIGNATURE_BYTES_MAX } from '@nacre/base';
+import { HASH_BYTES, SIGNATURE_BYTES_MAX } from '@nacre/base';
 import type { ChainContext } from './chain-context.ts';
 import { type Codec, convertedCodec } from './codec.ts';
+import type { Proposal, ProposalContent } from './signed-messages.ts';
 import {
   BlockHashType,
   ChainType,
@@ -17,20 +18,7 @@ import {
   VersionType,
 } from './ssz.ts';
 
-export interface ProposalContent {
-  readonly height: number;
-  readonly round: number;
-  /** Round whose prepare quorum justifies proposing this block again; -1: none, the block is new. */
-  readonly validRound: number;
-  readonly blockHash: Hash;
-}
-
-/** The signed envelope around a block's hash; the block itself travels beside it and is the same in every round. */
-export interface Proposal extends ProposalContent {
-  /** Who signed: position in the committee of that height. */
-  readonly proposer: number;
-  readonly signature: Uint8Array;
-}
+export type { Proposal, ProposalContent } from './signed-messages.ts';
 
 /** Context of a proposal's signature. FIPS 204, section 5.2. */
 export const PROPOSAL_CONTEXT = 'nacre/1/proposal';

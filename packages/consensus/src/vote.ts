@@ -2,6 +2,7 @@ import { ContainerType, type ValueOf } from '@chainsafe/ssz';
 import { bytesEqual, HASH_BYTES, type Hash, SIGNATURE_BYTES_MAX, ZERO_HASH } from '@nacre/base';
 import type { ChainContext } from './chain-context.ts';
 import { type Codec, convertedCodec } from './codec.ts';
+import type { Vote, VoteContent, VoteKind } from './signed-messages.ts';
 import {
   ChainType,
   FlagType,
@@ -14,22 +15,7 @@ import {
   VersionType,
 } from './ssz.ts';
 
-/** The paper's prevote and precommit under PBFT's names. */
-export type VoteKind = 'prepare' | 'commit';
-
-export interface VoteContent {
-  readonly height: number;
-  readonly round: number;
-  readonly kind: VoteKind;
-  /** null: for no block in this round. */
-  readonly blockHash: Hash | null;
-}
-
-export interface Vote extends VoteContent {
-  /** Position in the committee of that height. */
-  readonly validator: number;
-  readonly signature: Uint8Array;
-}
+export type { Vote, VoteContent, VoteKind } from './signed-messages.ts';
 
 /** Context of a vote's signature. FIPS 204, section 5.2. */
 export const VOTE_CONTEXT = 'nacre/1/vote';
