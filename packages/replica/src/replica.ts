@@ -1,4 +1,4 @@
-import { type Address, fail, type Hash, type Peer, type StoreOperation, type Timer } from '@nacre/base';
+import { type Address, bytesEqual, fail, type Hash, type Peer, type StoreOperation, type Timer } from '@nacre/base';
 import { CommitCollector, type RoundState, type Vote } from '@nacre/consensus';
 import { type Applied, Ledger, PARAMETER_RULES, type Transaction, VoteJournal } from '@nacre/ledger';
 import { BlockSync } from './block-sync.ts';
@@ -279,7 +279,10 @@ export class Replica {
     if (this.#journal === null || this.#options.validator === null) return null;
     if (this.#journal.doubt !== null || height <= this.#journal.floorHeight || !this.#guard.mayVote(committee)) return null;
     if (this.#signing !== null && !this.#signing.maySign(height)) return null;
-    return committee.indexOf(this.#options.validator.address);
+    const { address, signer } = this.#options.validator;
+    const index = committee.indexOf(address);
+    // After a rotation the committee knows the old key for two epochs, then the new one: what another key signs is worth nothing to anyone.
+    return index !== null && bytesEqual(committee.validator(index).publicKey, signer.publicKey) ? index : null;
   }
 
   /** Takes up the height anew when what decides whether we may vote has changed. */

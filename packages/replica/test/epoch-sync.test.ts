@@ -1,11 +1,12 @@
 import { assert } from '@nacre/base';
 import { equivocationOf } from '@nacre/consensus';
-import { changesCommittee, type Header, proposalId } from '@nacre/ledger';
+import { changesCommittee, type Header, type Operation, POSSESSION_CONTEXT, possessionMessage, proposalId } from '@nacre/ledger';
 import { expect, test } from 'vitest';
 import type { Puppet } from './support/puppet.ts';
 import { claim, lie, serve } from './support/serving-puppet.ts';
 import { type Actor, Stage } from './support/stage.ts';
 import { openLedger, TestChain } from './support/test-chain.ts';
+import { TestKey } from './support/test-keys.ts';
 
 const FIVE = [1000, 1000, 1000, 1000, 1000];
 const BLOCKS = 50;
@@ -101,27 +102,46 @@ test('headers beyond a change of committees cost whoever gives them', async () =
   expect(actor.replica.ledger.tip.height).toBe(0);
 });
 
-test('a network of validators goes through epochs of one block and a leave, and the one who left follows', async () => {
+/** Five validators that decide a block each time there is something to decide, in epochs of one block. */
+async function network() {
   const chain = await TestChain.create({ weights: FIVE, parameters: { epochMs: 1, epochBlocksMin: 1 } });
   const stage = Stage.on(chain);
   const actors: Actor[] = [];
   for (let validator = 0; validator < 5; validator++) actors.push(await stage.start({ validator }));
   for (const a of actors) for (const b of actors) if (a.name < b.name) stage.hub.connect(a.name, b.name);
   const first = actors[0] as Actor;
-  const submit = async (transaction: { readonly bytes: Uint8Array }): Promise<void> => {
-    expect(await first.replica.submit(transaction.bytes)).toMatchObject({ ok: true });
+  const submit = async (by: number, operation: Operation) => {
+    const transaction = await chain.transaction(chain.key(by), [operation], { validUntilMs: stage.clock.nowMs() + 600_000 });
+    return { txId: transaction.txId, admitted: await first.replica.submit(transaction.bytes) };
   };
-  const soon = stage.clock.nowMs() + 600_000;
-  const proposal = await chain.transaction(chain.key(0), [{ kind: 'validator.leave', address: chain.key(4).address }], {
-    validUntilMs: soon,
-  });
-  await submit(proposal);
+  return { chain, stage, actors, first, submit };
+}
+
+test('a network of validators goes through epochs of one block and a leave, and the one who left follows', async () => {
+  const { chain, stage, actors, first, submit } = await network();
+  const proposal = await submit(0, { kind: 'validator.leave', address: chain.key(4).address });
+  expect(proposal.admitted).toMatchObject({ ok: true });
   const id = proposalId(proposal.txId, 0);
   await stage.clock.until(() => first.replica.ledger.validatorSet.proposal(id) !== undefined);
-  for (const index of [1, 2, 3])
-    await submit(await chain.transaction(chain.key(index), [{ kind: 'proposal.approve', id }], { validUntilMs: soon }));
+  for (const index of [1, 2, 3]) expect((await submit(index, { kind: 'proposal.approve', id })).admitted).toMatchObject({ ok: true });
   await stage.clock.until(() => actors.every(({ replica }) => replica.ledger.committeeAt(replica.ledger.tip.height + 1).size === 4));
   const height = first.replica.ledger.tip.height + 3;
   await stage.clock.until(() => actors.every(({ replica }) => replica.ledger.tip.height >= height));
   expect(actors.map(({ replica }) => replica.status().voting)).toEqual(actors.map((_, index) => index !== 4));
+});
+
+// @mutation packages/replica/src/replica.ts
+// - return index !== null && bytesEqual(committee.validator(index).publicKey, signer.publicKey) ? index : null;
+// + return index;
+test('whoever holds another key than the committee knows is silent, and the others go on', async () => {
+  const { chain, stage, actors, first, submit } = await network();
+  const next = new TestKey('the next one');
+  const message = possessionMessage(chain.genesis.context, chain.key(4).address, 'rotate');
+  const proofOfPossession = await next.sign(message, POSSESSION_CONTEXT);
+  expect((await submit(4, { kind: 'key.rotate', publicKey: next.publicKey, proofOfPossession })).admitted).toMatchObject({ ok: true });
+  await stage.clock.until(() => first.replica.ledger.tip.height === 1);
+  expect((actors[4] as Actor).replica.status().voting).toBe(true);
+  await stage.clock.until(() => actors.every(({ replica }) => replica.ledger.tip.height >= 4));
+  expect(actors.map(({ replica }) => replica.status().voting)).toEqual(actors.map((_, index) => index !== 4));
+  expect(stage.penaltiesOf(first)).toEqual([]);
 });
