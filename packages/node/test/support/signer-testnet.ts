@@ -1,0 +1,229 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Address, toHex } from '@nacre/base';
+import { formatAddress } from '@nacre/crypto';
+import { VoteJournal } from '@nacre/ledger';
+import { FileDirectory } from '@nacre/ledger/level';
+import { restoreOwnMessages } from '@nacre/replica';
+import { callRpc } from '../../src/cli/rpc-client.ts';
+import type { ConfigurationFile } from '../../src/configuration-schema.ts';
+import { freePorts } from '../../src/free-ports.ts';
+import { createHome, homePaths, newKey, openHome } from '../../src/home.ts';
+import { createTestnet, type TestnetNode } from '../../src/new-testnet.ts';
+import { systemRandom } from '../../src/system-ports.ts';
+import { LossyDisk } from './lossy-disk.ts';
+import { PROGRAMS, until } from './running-testnet.ts';
+
+/** Names of the processes: the signer of validator 0, its node, a second node on the same signer, and the other validators. */
+export type Part = 'signer' | 'node0' | 'twin' | 'node1' | 'node2' | 'node3';
+
+interface Life {
+  readonly child: ChildProcess;
+  readonly exited: Promise<unknown>;
+  output: string;
+}
+
+/** Four validators as processes; the key of the first is held by a signer. Each process is started and killed on its own. */
+export class SignerTestnet {
+  readonly directory: string;
+  readonly #nodes: readonly TestnetNode[];
+  readonly #lives = new Map<Part, Life>();
+  readonly #address: Address;
+  readonly #twinPort: number;
+  /** What was said at each place, over all journals that ever were. */
+  readonly #said = new Map<string, string>();
+
+  private constructor(
+    directory: string,
+    { nodes, address, twinPort }: { nodes: readonly TestnetNode[]; address: Address; twinPort: number },
+  ) {
+    this.directory = directory;
+    this.#nodes = nodes;
+    this.#address = address;
+    this.#twinPort = twinPort;
+  }
+
+  /** Makes all homes: that of validator 0 becomes the signer's, and its node gets one without a key. */
+  static async prepare(): Promise<SignerTestnet> {
+    const directory = await mkdtemp(join(tmpdir(), 'nacre-signer-'));
+    const from = 20_000 + 40 * (process.pid % 500);
+    const { rpcPort } = await freePorts('127.0.0.1', from, from + 1_000);
+    const { nodes } = await createTestnet({ directory: join(directory, 'net'), nodes: 4, basePort: rpcPort }, Date.now());
+    const [first] = nodes as [TestnetNode];
+    const signerHome = join(directory, 'signer');
+    await rename(first.home, signerHome);
+    const { genesis, validator } = await openHome(homePaths(signerHome), { genesisPath: 'genesis.json', passphrase: undefined });
+    if (validator === null) throw new Error('validator 0 has a key');
+    const twinPort = rpcPort + nodes.length;
+    const net = new SignerTestnet(directory, { nodes, address: validator.address, twinPort });
+    const configuration = JSON.parse(await readFile(homePaths(signerHome).configuration, 'utf8')) as ConfigurationFile;
+    const signer = { socket: net.socket };
+    const listen = [`/ip4/127.0.0.1/tcp/${twinPort + 1_000}`];
+    const twin = { ...configuration, signer, listen, rpc: { ...configuration.rpc, port: twinPort } };
+    for (const [home, own] of [[first.home, { ...configuration, signer }] as const, [net.home('twin'), twin] as const]) {
+      await createHome({
+        directory: home,
+        scheme: genesis.scheme,
+        genesisText: await readFile(homePaths(signerHome).genesis, 'utf8'),
+        configuration: own,
+        validator: { ...validator, seed: null },
+        service: newKey(genesis.scheme),
+      });
+    }
+    return net;
+  }
+
+  get socket(): string {
+    return join(this.directory, 's.sock');
+  }
+
+  home(part: Part): string {
+    if (part === 'signer' || part === 'twin') return join(this.directory, part);
+    return (this.#nodes[Number(part.slice(4))] as TestnetNode).home;
+  }
+
+  start(...parts: Part[]): void {
+    for (const part of parts) {
+      const home = ['--home', this.home(part)];
+      const args = part === 'signer' ? ['signer', ...home, '--socket', this.socket] : ['start', ...home];
+      const child = spawn(process.execPath, [PROGRAMS.nacre, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const life: Life = { child, exited: once(child, 'exit'), output: '' };
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on('data', (chunk: Buffer) => {
+          life.output += String(chunk);
+        });
+      }
+      this.#lives.set(part, life);
+    }
+  }
+
+  /** `kill -9`, of all at one moment; notes what their journals hold. */
+  async kill(...parts: Part[]): Promise<void> {
+    const lives = parts.map((part) => this.#lives.get(part));
+    for (const life of lives) life?.child.kill('SIGKILL');
+    for (const life of lives) await life?.exited;
+    for (const part of parts) this.#lives.delete(part);
+    if (parts.some((part) => ['signer', 'node0', 'twin'].includes(part))) await this.checkStatements();
+  }
+
+  signal(signal: 'SIGSTOP' | 'SIGCONT', ...parts: Part[]): void {
+    for (const part of parts) this.#lives.get(part)?.child.kill(signal);
+  }
+
+  output(part: Part): string {
+    return this.#lives.get(part)?.output ?? '';
+  }
+
+  call(part: Part, method: string, params: Readonly<Record<string, unknown>> = {}, waitMs = 0) {
+    const port = part === 'twin' ? this.#twinPort : (this.#nodes[Number(part.slice(4))] as TestnetNode).rpcPort;
+    return callRpc(`http://127.0.0.1:${port}`, method, params, { waitMs });
+  }
+
+  /** What a node says of itself; null while its RPC does not answer. */
+  async state(part: Part): Promise<{ readonly state: string; readonly reason: string | null; readonly height: number } | null> {
+    try {
+      const { networkState, chains } = (await this.call(part, 'node_status')) as {
+        networkState: { state: string; reason: string | null };
+        chains: readonly { height: number }[];
+      };
+      return { ...networkState, height: chains[0]?.height ?? 0 };
+    } catch {
+      return null;
+    }
+  }
+
+  async untilReady(...parts: Part[]): Promise<void> {
+    for (const part of parts) await until(`${part} is ready`, async () => (await this.state(part))?.state === 'NORMAL');
+  }
+
+  /** Waits until a block above the present one is certified by validator 0, too. */
+  async untilCommits(part: Part): Promise<void> {
+    const own = formatAddress(this.#address);
+    const from = (await this.state(part))?.height ?? 0;
+    await until('validator 0 commits', async () => {
+      const { certificate, header } = (await this.call(part, 'block_get', { chain: 0, height: 'latest' })) as {
+        certificate: { commits: readonly { validator: string }[] } | null;
+        header: { height: number };
+      };
+      if (header.height > from && certificate?.commits.some(({ validator }) => validator === own)) return true;
+      await this.call(part, 'record_submit', { service: 'notes', payload: header.height, wait: 'admitted' }).catch(() => undefined);
+      return false;
+    });
+  }
+
+  copyHome(part: Part, to: string): Promise<void> {
+    return cp(this.home(part), join(this.directory, to), { recursive: true, filter: (path) => !path.endsWith('.sock') });
+  }
+
+  async restoreHome(part: Part, from: string): Promise<void> {
+    await rm(this.home(part), { recursive: true });
+    await cp(join(this.directory, from), this.home(part), { recursive: true });
+  }
+
+  /**
+   * Reads what the journals of signer and nodes hold.
+   *
+   * @throws if two of them, or one of them and an earlier one, say two things at one place
+   */
+  async checkStatements(): Promise<void> {
+    for (const part of ['signer', 'node0', 'twin'] as const) {
+      for (const [place, content] of await this.#statementsOf(part)) {
+        const before = this.#said.get(place);
+        if (before !== undefined && before !== content) throw new Error(`two statements at ${place}: ${before} and ${content} (${part})`);
+        this.#said.set(place, content);
+      }
+    }
+  }
+
+  get statements(): number {
+    return this.#said.size;
+  }
+
+  /** Whether validator 0 has said anything at a height. */
+  hasSpokenAt(height: number): boolean {
+    return [...this.#said.keys()].some((place) => place.startsWith(`${height}/`));
+  }
+
+  /** What the others have logged of validators that contradict themselves. */
+  async equivocations(): Promise<string[]> {
+    const found: string[] = [];
+    for (const part of ['node1', 'node2', 'node3'] as const) {
+      const { logs } = homePaths(this.home(part));
+      for (const name of await readdir(logs)) {
+        if (!name.endsWith('.log') || name === 'current.log') continue;
+        const lines = (await readFile(join(logs, name), 'utf8')).split('\n');
+        found.push(...lines.filter((line) => line.includes('equivocation')));
+      }
+    }
+    return found;
+  }
+
+  async remove(): Promise<void> {
+    for (const { child } of this.#lives.values()) child.kill('SIGKILL');
+    for (const { exited } of this.#lives.values()) await exited;
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** Of a copy, because whoever opens a journal writes it anew. */
+  async #statementsOf(part: Part): Promise<Map<string, string>> {
+    const copy = join(this.directory, 'journal-copy');
+    await rm(copy, { recursive: true, force: true });
+    await cp(homePaths(this.home(part)).journal, copy, { recursive: true });
+    const directory = new FileDirectory(copy);
+    const journal = await VoteJournal.open({ validator: this.#address }, { directory, store: new LossyDisk().store, random: systemRandom });
+    await directory.close();
+    if (journal.doubt !== null) throw new Error(`the journal of ${part} is in doubt: ${JSON.stringify(journal.doubt)}`);
+    const said = new Map<string, string>();
+    for (const height of new Set(journal.entriesAbove(0).map((entry) => entry.height))) {
+      const { votes, proposals } = restoreOwnMessages(journal, height);
+      for (const { round, kind, blockHash } of votes)
+        said.set(`${height}/${round}/${kind}`, blockHash === null ? 'none' : toHex(blockHash));
+      for (const { round, validRound, blockHash } of proposals)
+        said.set(`${height}/${round}/proposal`, `${validRound} ${toHex(blockHash)}`);
+    }
+    return said;
+  }
+}
