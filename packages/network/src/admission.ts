@@ -1,4 +1,15 @@
-import { type Address, bytesEqual, fail, ok, type Random, type Refusal, type Result, type Signer, type Verifier } from '@nacre/base';
+import {
+  type Address,
+  bytesEqual,
+  fail,
+  ok,
+  type Random,
+  type Refusal,
+  type Result,
+  type Signer,
+  SignerError,
+  type Verifier,
+} from '@nacre/base';
 import {
   ADMISSION_CONTEXT,
   type AdmissionMessage,
@@ -70,7 +81,9 @@ export async function negotiateAdmission(
   const objection = judgeHello(options, theirs) ?? connection.judge(candidate);
   if (objection !== null) return refuse(dialogue, { code: objection });
 
-  say(dialogue, { kind: 'proof', signature: await prove(options, connection, { own, theirs }) });
+  const ownProof = await prove(options, connection, { own, theirs });
+  if (ownProof === null) return refuse(dialogue, { code: 'TIMEOUT', reason: 'own signer away' });
+  say(dialogue, { kind: 'proof', signature: ownProof });
   const proof = await hear(dialogue, 'proof');
   if (!proof.ok) return refuse(dialogue, proof.error);
   if (!(await proven(options, connection, { own, theirs, candidate, signature: proof.value.signature }))) {
@@ -99,7 +112,8 @@ interface Hellos {
   readonly theirs: Hello;
 }
 
-async function prove(options: AdmissionOptions, connection: AdmissionConnection, { own, theirs }: Hellos): Promise<Uint8Array> {
+/** @returns null if the key is in another process that does not answer */
+async function prove(options: AdmissionOptions, connection: AdmissionConnection, { own, theirs }: Hellos): Promise<Uint8Array | null> {
   if (options.identity === null) return new Uint8Array(0);
   const challenge: Challenge = {
     genesisHash: options.genesisHash,
@@ -111,7 +125,12 @@ async function prove(options: AdmissionOptions, connection: AdmissionConnection,
     verifierNonce: theirs.nonce,
     binding: connection.binding,
   };
-  return options.identity.signer.sign(challengeBytes(challenge), ADMISSION_CONTEXT);
+  try {
+    return await options.identity.signer.sign(challengeBytes(challenge), ADMISSION_CONTEXT);
+  } catch (error) {
+    if (error instanceof SignerError) return null;
+    throw error;
+  }
 }
 
 async function proven(

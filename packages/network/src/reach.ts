@@ -1,6 +1,16 @@
 import type { Connection, Stream } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
-import type { Address, Clock, Hash, Log, Random, Refusal, Signer, Verifier } from '@nacre/base';
+import {
+  type Address,
+  type Clock,
+  type Hash,
+  type Log,
+  type Random,
+  type Refusal,
+  type Signer,
+  SignerError,
+  type Verifier,
+} from '@nacre/base';
 import { AddressBook } from './address-book.ts';
 import { AddressExchange } from './address-exchange.ts';
 import { DialTargets, type PeerTarget } from './dial-targets.ts';
@@ -78,8 +88,21 @@ export class Reach {
   async start(multiaddrs: readonly Multiaddr[]): Promise<void> {
     this.#exchange.start();
     // Others may ask before the own record is signed; they ask again.
-    await this.#book.announce(this.#options.ownPeerId, multiaddrs);
+    await this.#announce(multiaddrs);
     if (!this.#stopped) this.#dialer.start();
+  }
+
+  /** A key in another process can be away, and then nobody lets this validator in: it waits until it can prove who it is. */
+  async #announce(multiaddrs: readonly Multiaddr[]): Promise<void> {
+    const { ownPeerId, clock, limits } = this.#options;
+    while (!this.#stopped) {
+      try {
+        return await this.#book.announce(ownPeerId, multiaddrs);
+      } catch (error) {
+        if (!(error instanceof SignerError)) throw error;
+        await new Promise<void>((resolve) => clock.schedule(limits.redialFirstMs, resolve));
+      }
+    }
   }
 
   stop(): void {

@@ -1,3 +1,4 @@
+import { SignerError } from '@nacre/base';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Committee, connected, makeValidator, pause, random, TestNetwork, type TestNode, until } from './support/nodes.ts';
 
@@ -66,6 +67,31 @@ test('nodes that dial one another at once end with one connection, and keep it',
     expect(node.transport.peers().length).toBe(2);
     expect(node.transport.counters().disconnected.CLOSED ?? 0).toBeLessThan(5);
   }
+});
+
+// @mutation packages/network/src/reach.ts
+// -         if (!(error instanceof SignerError)) throw error;
+// +         throw error;
+// @mutation packages/network/src/admission.ts
+// -     if (error instanceof SignerError) return null;
+// +
+test('a validator whose signer is away tells others and is let in when it is back', async () => {
+  const [a, b] = [makeValidator(), makeValidator()];
+  network = new TestNetwork(new Committee(a, b));
+  const first = await network.node({ validator: a });
+  // Twice before it can say where it is, and once when it has to prove who it is.
+  const away = [1, 2, 4];
+  let asked = 0;
+  const sign: typeof b.signer.sign = async (...request) => {
+    if (away.includes(++asked)) throw new SignerError('SIGNER_AWAY', 'away');
+    return b.signer.sign(...request);
+  };
+  const identity = { address: b.address, signer: { publicKey: b.signer.publicKey, sign } };
+  const second = await network.node({ identity, bootstrap: [first.address] });
+  await until(() => connected(first, second));
+  expect(asked).toBeGreaterThan(4);
+  expect(second.events('connection refused')[0]).toMatchObject({ code: 'TIMEOUT', reason: 'own signer away' });
+  expect(first.peer(second).validator).toEqual(b.address);
 });
 
 // @mutation packages/network/src/neighbours.ts

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, FINAL_STATUS_WAITS_MAX, REQUEST_ID_KEEP_MS, type Timer, toHex } from '@nacre/base';
+import { type Clock, FINAL_STATUS_WAITS_MAX, REQUEST_ID_KEEP_MS, SignerError, type Timer, toHex } from '@nacre/base';
 import { LevelStore } from '@nacre/ledger/level';
 import type { SubmissionStatus } from '@nacre/replica';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -139,6 +139,19 @@ describe('record_submit', () => {
     const node = await start({ validating: false });
     expect(await refusal(node.url, 'record_submit', once)).toMatchObject({ code: 'SPONSOR_MISSING' });
     expect(await result(node.url, 'node_status')).toMatchObject({ address: null, chains: [{ validator: false }] });
+  });
+
+  // @mutation packages/node/src/records/record-submitter.ts
+  // - if (error instanceof SignerError) return fail({ ...error.fields, code: error.code });
+  // +
+  test('whose sponsor’s key is in a process that is away says so', async () => {
+    const node = await start({});
+    const { signer } = node.validator;
+    const away = async () => {
+      throw new SignerError('SIGNER_AWAY', 'away', { fields: { why: 'nobody listens' } });
+    };
+    Object.assign(node.validator, { signer: { publicKey: signer.publicKey, sign: away } });
+    expect(await refusal(node.url, 'record_submit', once)).toMatchObject({ code: 'SIGNER_AWAY', retryable: true, why: 'nobody listens' });
   });
 
   test('makes services that the other nodes can write to', async () => {

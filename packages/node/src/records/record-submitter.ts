@@ -1,4 +1,17 @@
-import { type Address, bytesEqual, type Clock, fail, fromUtf8, ok, type Random, type Refusal, type Result, toHex, utf8 } from '@nacre/base';
+import {
+  type Address,
+  bytesEqual,
+  type Clock,
+  fail,
+  fromUtf8,
+  ok,
+  type Random,
+  type Refusal,
+  type Result,
+  SignerError,
+  toHex,
+  utf8,
+} from '@nacre/base';
 import { taggedHash } from '@nacre/crypto';
 import { buildTransaction, LedgerError, NONCE_BYTES, type Operation, type Transaction } from '@nacre/ledger';
 import type { Replica } from '@nacre/replica';
@@ -101,6 +114,7 @@ export class RecordSubmitter {
     try {
       return ok(await buildTransaction({ genesis, parameters, account: address, operations, validUntilMs, nonce, signer }));
     } catch (error) {
+      if (error instanceof SignerError) return fail({ ...error.fields, code: error.code });
       if (error instanceof LedgerError && error.code === 'INPUT_INVALID') return fail(error.fields.refusal as Refusal);
       throw error;
     }

@@ -159,6 +159,19 @@ export const RPC_ERRORS = {
     'Numbers must be finite and texts well-formed Unicode (RFC 8785).',
   ),
 
+  SIGNER_AWAY: entry(
+    -32041,
+    "The process that holds the node's validator key does not answer.",
+    true,
+    'Start it with `nacre signer`; the node goes on by itself.',
+  ),
+  SIGNER_REFUSED: entry(
+    -32042,
+    "The process that holds the node's validator key does not sign this.",
+    false,
+    'Its log says why; `nacre signer --allow` names the operations that it signs.',
+  ),
+
   // Admission: what may be different later.
   STOPPED: entry(-32045, 'The node is stopping.', true, 'Use another node, or wait until this one is back.'),
   STORE_FAILED: entry(-32046, 'The node could not write to its disk.', true, "Use another node; check this one's disk."),

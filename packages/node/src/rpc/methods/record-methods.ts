@@ -60,6 +60,8 @@ export function recordMethods(backend: NodeBackend): Method[] {
         'REQUEST_IDS_FULL',
         'SERVICE_PENDING',
         'SPONSOR_MISSING',
+        'SIGNER_AWAY',
+        'SIGNER_REFUSED',
         'PAYLOAD_INVALID',
         'NOT_A_WRITER',
         'SCHEMA_NOT_LISTED',
