@@ -29,6 +29,7 @@ export { LIGHT_UPDATE_BYTES_MAX } from './light-update.ts';
 export type { EncodedLightUpdate } from './make-proof.ts';
 export { isMediaType, isName } from './names.ts';
 export * from './operation.ts';
+export { OPERATION_KINDS } from './operation-wire.ts';
 export {
   type ChainParameters,
   chainParameters,

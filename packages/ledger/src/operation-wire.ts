@@ -63,6 +63,9 @@ const SELECTOR = {
   evidence: 12,
 } as const satisfies Record<OperationKind, number>;
 
+/** Every kind of operation that there is. */
+export const OPERATION_KINDS: readonly string[] = Object.keys(SELECTOR);
+
 /** Later operations take the selectors after these; a selector says for ever what it says today. */
 export const OperationType = new UnionType([
   AccountCreateType,

@@ -3,7 +3,7 @@ import { type ChainContext, PROPOSAL_CONTEXT, proposalMessage, VOTE_CONTEXT, typ
 import { addressOf } from '@nacre/crypto';
 import { createSigner } from '@nacre/crypto/native';
 import { VoteJournal } from '@nacre/ledger';
-import { OPERATIONS_SIGNED } from '../../src/signer/signed-operations.ts';
+import { operationsSigned } from '../../src/signer/signed-operations.ts';
 import { SigningDesk } from '../../src/signer/signing-desk.ts';
 import { systemRandom } from '../../src/system-ports.ts';
 import { LossyDisk } from './lossy-disk.ts';
@@ -79,7 +79,7 @@ export class SigningDeskHome {
 
   /** A process of this home. */
   async start(): Promise<SigningDesk> {
-    const options = { genesis: GENESIS, operations: new Set<string>(OPERATIONS_SIGNED) };
+    const options = { genesis: GENESIS, operations: new Set(operationsSigned(undefined)) };
     return new SigningDesk(options, { signer: KEY, journal: await this.journal(), log: new KeptLog() });
   }
 

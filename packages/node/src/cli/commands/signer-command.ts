@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { OPERATIONS_SIGNED } from '../../signer/signed-operations.ts';
+import { OPERATIONS_SIGNED, operationsSigned } from '../../signer/signed-operations.ts';
 import type { CommandContext } from '../program.ts';
 import { wholeNumber } from '../whole-number.ts';
 
@@ -32,7 +32,7 @@ export function addSignerCommand(program: Command, context: CommandContext): voi
     .addOption(
       new Option('--socket-mode <mode>', 'who may connect: the same user, or its group, too').choices(['600', '660']).default('600'),
     )
-    .option('--allow <operations>', `operations signed in transactions beside ${OPERATIONS_SIGNED.join(' and ')}, separated by commas`)
+    .option('--allow <operations>', `operations signed in transactions beside ${OPERATIONS_SIGNED.join(', ')}; separated by commas`)
     .option('--recover-above <height>', 'a journal in doubt begins anew: nothing was signed above this height', wholeNumber(1, 2 ** 52))
     .addHelpText('after', HELP)
     .action(async ({ home, socket, socketMode, allow, recoverAbove }: SignerFlags) => {
@@ -44,7 +44,7 @@ export function addSignerCommand(program: Command, context: CommandContext): voi
         home,
         socketPath: socket,
         socketMode: Number.parseInt(socketMode, 8),
-        operations: [...OPERATIONS_SIGNED, ...(allow === undefined ? [] : allow.split(',').map((kind) => kind.trim()))],
+        operations: operationsSigned(allow),
         recoverAbove,
         environment: context.io.environment,
         terminal: (line) => context.io.stderr(`${line}\n`),
