@@ -60,6 +60,7 @@ export async function makeSeeds(): Promise<Seeds> {
     const artifacts = [
       ...entries.map(({ value }) => value),
       pending.bytes,
+      (await chain.transactionAboutValidators(consensusSeeds().equivocations)).bytes,
       ...proofs.flatMap((proof) => (proof.ok ? [proof.value] : [])),
       ...(update.ok ? [update.value.bytes] : []),
     ];

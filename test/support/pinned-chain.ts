@@ -1,5 +1,5 @@
 import { type Address, assert, type Log, type Signer, type Store, utf8, type Verifier } from '@nacre/base';
-import { certificateFrom, VOTE_CONTEXT, voteMessage } from '@nacre/consensus';
+import { certificateFrom, type Equivocation, VOTE_CONTEXT, voteMessage } from '@nacre/consensus';
 import { addressOf, portableSigner, sha256 } from '@nacre/crypto';
 import { buildTransaction, createGenesis, type Genesis, Ledger, NONCE_BYTES, type Operation, type Transaction } from '@nacre/ledger';
 import { prices } from './prices.ts';
@@ -77,6 +77,23 @@ export class PinnedChain {
   /** A transaction of the writer that no block holds yet. */
   pendingTransaction(): Promise<Transaction> {
     return this.transaction(fixedSigner(9), [prices(SERVICE, ['pending'])]);
+  }
+
+  /** A transaction of every operation about validators, keys and parameters; most of them would fail. */
+  transactionAboutValidators(equivocations: readonly Equivocation[]): Promise<Transaction> {
+    const { publicKey } = fixedSigner(11);
+    const address = new Uint8Array(32).fill(1);
+    const proofOfPossession = new Uint8Array(8).fill(2);
+    return this.transaction(fixedSigner(9), [
+      { kind: 'validator.join', address, publicKey, weight: 1000, proofOfPossession },
+      { kind: 'validator.leave', address },
+      { kind: 'validator.weight', address, weight: 1200 },
+      { kind: 'validator.rehabilitate', address },
+      { kind: 'parameters.change', name: 'epochMs', value: 60_000 },
+      { kind: 'proposal.approve', id: address },
+      { kind: 'key.rotate', publicKey, proofOfPossession },
+      ...equivocations.map((equivocation) => ({ kind: 'evidence', equivocation }) as const),
+    ]);
   }
 
   async #decide(transactions: readonly Transaction[]): Promise<void> {
