@@ -248,8 +248,8 @@ test('the signers of a certificate have one encoding, whatever the size of the c
 });
 
 // @mutation packages/consensus/src/evidence.ts
-// - if (equivocation === null) throw new RangeError('the two messages are no offence');
-// + if (equivocation === null) return { kind: 'vote', validator: 0, first: first as Vote, second: second as Vote };
+// - if (equivocation === null) return fail({ code: 'EVIDENCE_NO_OFFENCE' });
+// + if (equivocation === null) return ok({ kind: 'vote', validator: 0, first: first as Vote, second: second as Vote });
 test('evidence of no offence does not decode', () => {
   const offence = equivocationOf(VOTE, { ...VOTE, blockHash: null });
   if (offence === null) throw new Error('no offence');

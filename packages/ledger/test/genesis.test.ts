@@ -133,7 +133,7 @@ describe('a genesis file is refused', () => {
     expect(refusalOf(withAt(path, value))).toMatchObject({ code: 'GENESIS_MALFORMED', path });
   });
 
-  // @mutation packages/ledger/src/parse-genesis.ts
+  // @mutation packages/ledger/src/base64.ts
   // - return btoa(binary) === text ?
   // + return btoa(binary) !== '' ?
   test('with a second text for the same key', () => {
