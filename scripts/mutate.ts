@@ -1,10 +1,10 @@
 // npm run mutate [-- PATH_FILTER …] [--jobs N]
 // Applies every mutation that stands above a test and expects that test to fail. Nothing on disk is changed.
-import { globSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { findMutations, type MalformedMutation, type Mutation } from './mutation/mutation.ts';
+import { collectMutations } from './mutation/collect.ts';
+import type { FoundMutations, Mutation } from './mutation/mutation.ts';
 import { type MutationResult, runMutations } from './mutation/run-mutations.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -12,15 +12,13 @@ const TIMEOUT_MS = 60_000;
 const JOBS = Math.min(2 * availableParallelism(), 16);
 const root = join(import.meta.dirname, '..');
 
-function collect(filters: readonly string[]): { mutations: Mutation[]; malformed: MalformedMutation[] } {
-  const found = globSync(['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root })
-    .sort()
-    .map((path) => findMutations(path, readFileSync(join(root, path), 'utf8')));
+function select(filters: readonly string[]): FoundMutations {
+  const { mutations, malformed } = collectMutations(root);
   const selected = (...paths: string[]): boolean =>
     filters.length === 0 || filters.some((filter) => paths.some((path) => path.includes(filter)));
   return {
-    mutations: found.flatMap(({ mutations }) => mutations).filter(({ testPath, targetPath }) => selected(testPath, targetPath)),
-    malformed: found.flatMap(({ malformed }) => malformed).filter(({ testPath }) => selected(testPath)),
+    mutations: mutations.filter(({ testPath, targetPath }) => selected(testPath, targetPath)),
+    malformed: malformed.filter(({ testPath }) => selected(testPath)),
   };
 }
 
@@ -61,7 +59,7 @@ async function main(): Promise<number> {
     return 1;
   }
   const startedAt = performance.now();
-  const { mutations, malformed } = collect(positionals);
+  const { mutations, malformed } = select(positionals);
   const results = await runMutations(mutations, { root, jobs, timeoutMs: TIMEOUT_MS, onResult: showProgress(mutations) });
   const count = (outcome: string): number => results.filter(({ verdict }) => verdict.outcome === outcome).length;
   for (const result of results) if (result.verdict.outcome !== 'killed') console.log(`\n${explain(result)}`);

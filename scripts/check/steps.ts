@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { collectMutations, staleReason } from '../mutation/collect.ts';
 import { findBoundaryViolations, type Manifest, type Manifests } from './boundaries.ts';
 import { findImpurities, isPure } from './purity.ts';
 import type { SourceFile, Violation } from './source-file.ts';
@@ -26,6 +27,7 @@ export function allSteps(root: string): Step[] {
     tool('unused', 'knip', '--no-progress', '--no-config-hints'),
     tool('unused-but-in-tests', 'knip', '--no-progress', '--no-config-hints', '--production', '--include=files,exports,types'),
     { name: 'boundaries', run: () => Promise.resolve(outcomeOf(findBoundaryViolations(readSources(root), readManifests(root)))) },
+    { name: 'mutations', run: () => Promise.resolve(outcomeOf(findStaleMutations(root))) },
     {
       name: 'purity',
       run: () =>
@@ -54,6 +56,18 @@ async function runTool(root: string, [binary, ...options]: readonly string[]): P
 
 function outcomeOf(violations: readonly Violation[]): StepOutcome {
   return { ok: violations.length === 0, output: violations.map(({ path, line, message }) => `${path}:${line}: ${message}`).join('\n') };
+}
+
+/** Found here in a second, and not after the minutes that `npm run mutate` takes. */
+function findStaleMutations(root: string): Violation[] {
+  const { mutations, malformed } = collectMutations(root);
+  const stale = mutations.flatMap((mutation) => {
+    const reason = staleReason(root, mutation);
+    return reason === undefined
+      ? []
+      : [{ path: mutation.testPath, line: mutation.testLine, message: `a mutation above is stale: ${reason}` }];
+  });
+  return [...malformed.map(({ testPath, line, reason }) => ({ path: testPath, line, message: reason })), ...stale];
 }
 
 function readSources(root: string): SourceFile[] {

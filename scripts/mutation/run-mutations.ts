@@ -1,7 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { staleReason } from './collect.ts';
 import { judgeBaseline, judgeMutated, type RunReport, type Verdict } from './judge.ts';
-import { countOccurrences, type Mutation } from './mutation.ts';
+import type { Mutation } from './mutation.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 /** `stale`: the text to be replaced is not in the target exactly once. */
@@ -67,13 +66,6 @@ export async function runMutations(mutations: readonly Mutation[], options: RunO
 
 function durationOf(testLine: number, { tests }: RunReport): number {
   return tests.filter(({ line }) => line === testLine).reduce((sum, { durationMs }) => sum + durationMs, 0);
-}
-
-function staleReason(root: string, mutation: Mutation): string | undefined {
-  const path = join(root, mutation.targetPath);
-  if (!existsSync(path)) return `there is no ${mutation.targetPath}`;
-  const count = countOccurrences(mutation, readFileSync(path, 'utf8'));
-  return count === 1 ? undefined : `${mutation.targetPath} holds the text ${count} times instead of once`;
 }
 
 /** Every worker takes the next item when it is done with one. */

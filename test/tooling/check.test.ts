@@ -53,6 +53,8 @@ describe('every step finds what is planted for it', () => {
       'packages/base/src/only-tested.ts': 'export const onlyTested = 1;\n',
       'packages/base/test/only-tested.test.ts': "import { onlyTested } from '../src/only-tested.ts';\n\nvoid onlyTested;\n",
       'packages/consensus/src/index.ts': 'export const now: number = Date.now();\n',
+      // In parts, so that this file's own planted block is not taken for a mutation.
+      'packages/base/test/sum.test.ts': ['// @', 'mutation packages/base/src/sum.ts\n// - a - b\n// + a\ntest();\n'].join(''),
     });
     failing = await failingSteps(miniature.root);
   }, 60_000);
@@ -69,6 +71,7 @@ describe('every step finds what is planted for it', () => {
     ['unused', 'packages/base/src/forgotten.ts'],
     ['unused-but-in-tests', 'packages/base/src/only-tested.ts'],
     ['boundaries', 'packages/base/src/planted.ts:1: node:fs may not be imported here'],
+    ['mutations', 'packages/base/test/sum.test.ts:4: a mutation above is stale: packages/base/src/sum.ts holds the text 0 times'],
     ['purity', 'packages/consensus/src/index.ts:1: Date'],
   ])('%s: %s', (name, found) => {
     expect(failing[name]).toContain(found);
