@@ -24,6 +24,9 @@ export interface RunOptions {
   readonly onResult: (result: MutationResult) => void;
 }
 
+/** A test that a mutation keeps from going on, and the hook that cleans up after it, end by their timeouts before the run does. */
+const TIMEOUTS_MAX = 3;
+
 /** Runs every test once without and once with each of its mutations. */
 export async function runMutations(mutations: readonly Mutation[], options: RunOptions): Promise<MutationResult[]> {
   const results: MutationResult[] = [];
@@ -43,7 +46,7 @@ export async function runMutations(mutations: readonly Mutation[], options: RunO
       const startedMs = performance.now();
       const testLines = [...new Set(ofFile.map(({ testLine }) => testLine))];
       const limitMs = 10 * options.timeoutMs;
-      const baseline = await worker.run({ testPath, testLines, testTimeoutMs: limitMs / 2 }, limitMs);
+      const baseline = await worker.run({ testPath, testLines, timeoutMs: limitMs / TIMEOUTS_MAX }, limitMs);
       return { ofFile, baseline, tookMs: performance.now() - startedMs };
     });
     // The longest first, so that no worker is left with one at the end.
@@ -55,7 +58,7 @@ export async function runMutations(mutations: readonly Mutation[], options: RunO
       const reason = judgeBaseline(testLine, baseline);
       if (reason !== undefined) return settle(mutation, { outcome: 'broken', reason });
       const limitMs = options.timeoutMs + 10 * durationOf(testLine, baseline);
-      const report = await worker.run({ testPath, testLines: [testLine], testTimeoutMs: limitMs / 2, mutation }, limitMs);
+      const report = await worker.run({ testPath, testLines: [testLine], timeoutMs: limitMs / TIMEOUTS_MAX, mutation }, limitMs);
       settle(mutation, typeof report === 'string' ? { outcome: 'broken', reason: report } : judgeMutated(mutation, report));
     });
   } finally {

@@ -11,8 +11,8 @@ export interface WorkerRequest {
   readonly testPath: string;
   /** Lines on which the tests start. */
   readonly testLines: readonly number[];
-  /** Longest that a test may take that names no time of its own. */
-  readonly testTimeoutMs: number;
+  /** Longest that a test or a hook may take that names no time of its own. */
+  readonly timeoutMs: number;
   readonly mutation?: Mutation;
 }
 
@@ -47,7 +47,7 @@ async function run(vitest: Vitest, request: WorkerRequest): Promise<RunReport> {
   const specification = vitest.getRootProject().createSpecification(resolve(root, request.testPath), [...request.testLines]);
   // One case of a table that fails says enough; each of the others might take its whole time to fail.
   vitest.config.bail = request.mutation === undefined ? 0 : 1;
-  vitest.getRootProject().config.testTimeout = request.testTimeoutMs;
+  Object.assign(vitest.getRootProject().config, { testTimeout: request.timeoutMs, hookTimeout: request.timeoutMs });
   if (request.mutation === undefined) return report(vitest, specification);
   const target = resolve(root, request.mutation.targetPath);
   mutation = request.mutation;
