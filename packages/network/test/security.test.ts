@@ -122,11 +122,15 @@ test('a busy port is named', async () => {
 test('whoever comes before the start waits for it', async () => {
   const validator = makeValidator();
   network = new TestNetwork(new Committee(validator));
-  const listener = await network.idle({ validator });
-  const dialer = await network.node({ bootstrap: [listener.address] });
+  const limits = { admissionTimeoutMs: 60_000 };
+  const listener = await network.idle({ validator, limits });
+  const started = await network.node();
+  const dialer = await network.node({ bootstrap: [listener.address, started.address], limits });
+  // By then the other one would have let it in as well.
+  await until(() => connected(started, dialer));
   await pause(300);
-  expect([listener.transport.peers(), dialer.transport.peers()]).toEqual([[], []]);
+  expect([listener.transport.peers(), dialer.knows(listener)]).toEqual([[], false]);
   listener.start();
   await until(() => connected(listener, dialer));
-  expect([dialer.transport.counters().dials, refusals(dialer)]).toEqual([1, {}]);
+  expect([dialer.transport.counters().dials, refusals(dialer)]).toEqual([2, {}]);
 });
