@@ -54,13 +54,19 @@ export class ValidatorSet {
     return this.#state.value(PROPOSAL, id);
   }
 
-  /** Proposals that can still be approved, or whose change is decided and not in force yet. */
-  proposals(): { readonly id: Hash; readonly proposal: Proposal }[] {
-    const at = { epoch: this.#epochs.current.info.epoch, timeMs: this.#timeMs };
+  /**
+   * Proposals that can still be approved, or whose change is decided and not in force yet.
+   *
+   * @returns also the weight of those who have approved and serve now; more than 2/3 of their committee's decides
+   */
+  proposals(): { readonly id: Hash; readonly proposal: Proposal; readonly approvedWeight: number }[] {
+    const { epoch, committee } = this.#epochs.current.info;
+    const at = { epoch, timeMs: this.#timeMs };
     const listed = (this.#state.value(PROPOSALS, null) ?? []).map((id) => {
       const proposal = this.proposal(id);
       assert(proposal !== undefined, 'a listed proposal is in the state');
-      return { id, proposal };
+      const places = proposal.approvals.map((address) => committee.indexOf(address)).filter((index) => index !== null);
+      return { id, proposal, approvedWeight: committee.weightOf(places) };
     });
     return listed.filter(({ proposal }) => isPending(proposal, at));
   }

@@ -45,7 +45,7 @@ describe('a proposal', () => {
     const [a, b, c, d] = chain.validators as [TestKey, TestKey, TestKey, TestKey];
     const { id } = await opened(chain, c, parameter(64));
     expect(await chain.run(d, { kind: 'proposal.approve', id })).toBeNull();
-    expect(chain.ledger.validatorSet.proposal(id)?.approved).toBeNull();
+    expect(chain.ledger.validatorSet.proposals()).toMatchObject([{ id, approvedWeight: 4, proposal: { approved: null } }]);
     expect(await chain.run(a, { kind: 'proposal.approve', id })).toBeNull();
     expect(chain.ledger.validatorSet.proposal(id)?.approved).toEqual({ height: 3, actsAtEpoch: 2 });
     expect(await chain.run(b, { kind: 'proposal.approve', id })).toBe('PROPOSAL_DECIDED');
