@@ -88,7 +88,17 @@ export const VALIDATORS = object({
   chain: count,
   height: count,
   totalWeight: count,
-  validators: list(object({ address: text, weight: count, shard: count, performance: nullable(decimal), quarantined: flag })),
+  validators: list(
+    object({
+      address: text,
+      weight: count,
+      nextWeight: count,
+      shard: nullable(count),
+      performance: nullable(decimal),
+      quarantined: flag,
+      explanation: text,
+    }),
+  ),
 });
 export type ValidatorsAnswer = ShapeOf<typeof VALIDATORS>;
 

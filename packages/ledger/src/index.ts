@@ -33,6 +33,7 @@ export { OPERATION_KINDS } from './operation-wire.ts';
 export {
   type ChainParameters,
   chainParameters,
+  PARAMETER_NAMES,
   PARAMETER_RULES,
   type ParameterName,
   type ParameterRule,
@@ -47,7 +48,7 @@ export type { Member, Offence, OffenceKind, OffencePlace, Performance, Proposal,
 export type { Account, Participation, RecordLog, Recovery, Service } from './state-kinds.ts';
 export { decodeContents, decodeTransaction, TRANSACTION_CONTEXT, type Transaction, type TransactionContents } from './transaction.ts';
 export type { TrustPeriod } from './trust-period.ts';
-export type { DryRun, ValidatorSet } from './validator-set.ts';
+export { type DryRun, type FaultTolerance, faultTolerance, type ValidatorSet } from './validator-set.ts';
 export { type ProofTrust, type Proven, type ProvenClaim, verifyProof } from './verify-proof.ts';
 export * from './vote-journal.ts';
 export type { Doubt, DoubtCode } from './vote-journal-doubt.ts';

@@ -19,8 +19,13 @@ export interface DryRun {
   /** Who would decide then, as far as it is known now. */
   readonly validators: readonly Validator[];
   readonly totalWeight: number;
-  /** How much may fail: the greatest weight below a third, and how many validators that is if they are the heaviest. */
-  readonly faultTolerance: { readonly weight: number; readonly validators: number };
+  readonly faultTolerance: FaultTolerance;
+}
+
+/** How much of a set may fail: the greatest weight below a third, and how many validators that is if they are the heaviest. */
+export interface FaultTolerance {
+  readonly weight: number;
+  readonly validators: number;
 }
 
 /** What the network has decided about its validators and parameters, as of the tip. */
@@ -93,11 +98,12 @@ export class ValidatorSet {
     const registry = 'registry' in decided.value ? decided.value.registry : required(overlay, REGISTRY);
     const validators = servingAfter(registry, place);
     const totalWeight = validators.reduce((sum, { weight }) => sum + weight, 0);
-    return ok({ actsAtEpoch: epoch + APPROVAL_EPOCHS, validators, totalWeight, faultTolerance: toleranceOf(validators, totalWeight) });
+    return ok({ actsAtEpoch: epoch + APPROVAL_EPOCHS, validators, totalWeight, faultTolerance: faultTolerance(validators) });
   }
 }
 
-function toleranceOf(validators: readonly Validator[], totalWeight: number): DryRun['faultTolerance'] {
+export function faultTolerance(validators: readonly Pick<Validator, 'weight'>[]): FaultTolerance {
+  const totalWeight = validators.reduce((sum, { weight }) => sum + weight, 0);
   const weight = Math.ceil(totalWeight / 3) - 1;
   const heaviestFirst = validators.map((validator) => validator.weight).sort((a, b) => b - a);
   let failing = 0;

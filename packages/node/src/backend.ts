@@ -55,7 +55,12 @@ export interface RecordSubmission {
 export type LedgerReader = Pick<
   Ledger,
   | 'tip'
+  | 'account'
+  | 'body'
   | 'committeeAt'
+  | 'epochOf'
+  | 'nextEpoch'
+  | 'read'
   | 'blockAt'
   | 'blockByHash'
   | 'certificateAt'

@@ -106,8 +106,8 @@ export class ReplicaBackend implements NodeBackend {
     if (status.status === 'unknown' || status.status === 'expired') return null;
     const bodyHash = replica.ledger.blockAt(status.height)?.bodyHashes[status.index];
     const body = bodyHash && replica.ledger.body(bodyHash);
-    const decoded = body && replica.ledger.decode(body);
-    return decoded?.ok ? decoded.value : null;
+    const read = body && replica.ledger.read(body);
+    return read?.ok ? read.value : null;
   }
 
   reserveWait(): Wait | null {

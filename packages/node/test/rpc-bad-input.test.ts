@@ -173,6 +173,9 @@ describe('bodies', () => {
       'light_update',
       'block_get',
       'validator_list',
+      'validator_dry_run',
+      'account_get',
+      'evidence_list',
     ];
     const names = [
       'tx',
@@ -189,6 +192,9 @@ describe('bodies', () => {
       'hash',
       'chain',
       'limit',
+      'change',
+      'address',
+      'from',
       'x',
     ];
     const params = fc.oneof(fc.dictionary(fc.constantFrom(...names), fc.jsonValue()), fc.jsonValue());

@@ -111,6 +111,13 @@ export const RPC_ERRORS = {
     'Advance the checkpoint with light_update (nacre checkpoint) first, and ask from its height.',
   ),
 
+  CHANGE_REFUSED: entry(
+    -32028,
+    'The network would not decide this change now.',
+    false,
+    '"reason" and "why" say what stands against it; validator_list and validator_proposals show what is decided and under way.',
+  ),
+
   // How a transaction ended.
   TRANSACTION_FAILED: entry(
     -32030,

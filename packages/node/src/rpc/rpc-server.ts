@@ -12,11 +12,13 @@ import { RpcError, type RpcErrorCode } from './errors.ts';
 import { DEFAULT_RPC_LIMITS, type RpcLimits } from './limits.ts';
 import type { Method } from './method.ts';
 import { chainMethods } from './methods/chain-methods.ts';
+import { evidenceMethods } from './methods/evidence-methods.ts';
 import { lightMethods } from './methods/light-methods.ts';
 import { nodeMethods } from './methods/node-methods.ts';
 import { recordMethods } from './methods/record-methods.ts';
 import { subscriptionMethods } from './methods/subscription-methods.ts';
 import { transactionMethods } from './methods/transaction-methods.ts';
+import { validatorMethods } from './methods/validator-methods.ts';
 import { portOwner } from './port-owner.ts';
 import { RecentBlocks } from './recent-blocks.ts';
 import { StartRpcError } from './start-rpc-error.ts';
@@ -281,6 +283,8 @@ function rpcMethods(backend: NodeBackend, blocks: RecentBlocks): Method[] {
     ...recordMethods(backend),
     ...lightMethods(backend),
     ...chainMethods(backend),
+    ...validatorMethods(backend),
+    ...evidenceMethods(backend),
     ...subscriptionMethods(backend, blocks),
   ];
   return [...methods, discoverMethod(methods, backend.version)];

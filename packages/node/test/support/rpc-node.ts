@@ -22,6 +22,7 @@ import { NodeMetrics } from '../../src/metrics.ts';
 import type { KeyHolder } from '../../src/records/service-registrar.ts';
 import { ReplicaBackend } from '../../src/replica-backend.ts';
 import type { SubmissionJson } from '../../src/rpc/methods/submission.ts';
+import type { OffenceJson } from '../../src/rpc/methods/evidence-methods.ts';
 import type { CertificateJson, HeaderJson, RecordJson, TransactionJson } from '../../src/rpc/present.ts';
 import { type RpcOptions, type RunningRpc, startRpc } from '../../src/rpc/rpc-server.ts';
 import { systemClock, systemRandom } from '../../src/system-ports.ts';
@@ -205,7 +206,19 @@ interface Results {
     readonly transactions: readonly string[];
     readonly certificate: z.input<typeof CertificateJson> | null;
   };
-  readonly validator_list: { readonly height: number; readonly totalWeight: number; readonly validators: readonly object[] };
+  readonly validator_list: {
+    readonly height: number;
+    readonly epoch: number;
+    readonly totalWeight: number;
+    readonly validators: readonly { readonly address: string; readonly weight: number; readonly explanation: string }[];
+  };
+  readonly validator_proposals: {
+    readonly neededWeight: number;
+    readonly proposals: readonly { readonly id: string; readonly approved: { readonly actsAtEpoch: number } | null }[];
+  };
+  readonly validator_dry_run: { readonly actsAtEpoch: number; readonly before: object; readonly after: object };
+  readonly account_get: { readonly account: { readonly publicKey: string } | null };
+  readonly evidence_list: { readonly offences: readonly z.input<typeof OffenceJson>[]; readonly nextFrom: number | null };
   readonly 'rpc.discover': OpenRpc;
 }
 

@@ -1,13 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { assert, bytesEqual, type Hash, toHex } from '@nacre/base';
-import { formatAddress } from '@nacre/crypto';
 import type { Block } from '@nacre/ledger';
 import { z } from 'zod';
 import type { NodeBackend } from '../../backend.ts';
 import { RpcError } from '../errors.ts';
 import { defineMethod, type Method } from '../method.ts';
 import { CertificateJson, certificateJson, HeaderJson, headerJson } from '../present.ts';
-import { addressText, chainNumber, chainParam, count, hashParam, hashText } from '../schemas.ts';
+import { chainParam, hashParam, hashText } from '../schemas.ts';
 
 /** Transaction ids read before others get their turn: 10 µs each, and a block may list thousands. */
 const IDS_PER_TURN = 500;
@@ -23,7 +22,7 @@ const blockParams = z
   })
   .refine(({ height, hash }) => (height === undefined) !== (hash === undefined), 'either height or hash');
 
-/** The blocks and the validators of a chain. */
+/** The blocks of a chain. */
 export function chainMethods(backend: NodeBackend): Method[] {
   const { ledger, genesis } = backend;
   const checkChain = (chain: number): void => {
@@ -52,53 +51,6 @@ export function chainMethods(backend: NodeBackend): Method[] {
           transactions: await transactionIds(block),
           certificate: certificate === undefined ? null : certificateJson(certificate, ledger.committeeAt(header.height)),
         };
-      },
-    }),
-    defineMethod({
-      name: 'validator_list',
-      summary: 'The committee that decides a height, and how it has done in this epoch.',
-      params: z.strictObject({ chain: chainParam, height: z.int().min(1).optional().describe('The next one if not given') }),
-      result: z.strictObject({
-        chain: chainNumber,
-        height: count,
-        totalWeight: count,
-        validators: z.array(
-          z.strictObject({
-            address: addressText,
-            weight: count,
-            shard: chainNumber,
-            performance: z
-              .number()
-              .min(0)
-              .max(1)
-              .nullable()
-              .describe('Share of the heights of this epoch that it has signed; null before the first'),
-            quarantined: z.boolean(),
-          }),
-        ),
-      }),
-      errors: ['CHAIN_UNKNOWN', 'BLOCK_UNKNOWN'],
-      handle: ({ chain, height = ledger.tip.height + 1 }) => {
-        checkChain(chain);
-        if (height > ledger.tip.height + 1) throw new RpcError('BLOCK_UNKNOWN', { chain, height, latestHeight: ledger.tip.height });
-        const committee = ledger.committeeAt(height);
-        const { heights = 0, commits = [] } = ledger.participation() ?? {};
-        // Counted by places in the committee of the epoch that goes on.
-        const counted = ledger.committeeAt(ledger.tip.height + 1);
-        const held = new Set(
-          ledger.validatorSet.registry.members.filter((member) => member.held !== null).map(({ address }) => toHex(address)),
-        );
-        const validators = committee.validators.map(({ address, weight }) => {
-          const index = counted.indexOf(address);
-          return {
-            address: formatAddress(address),
-            weight,
-            shard: chain,
-            performance: heights === 0 || index === null ? null : (commits[index] ?? 0) / heights,
-            quarantined: held.has(toHex(address)),
-          };
-        });
-        return { chain, height, totalWeight: committee.totalWeight, validators };
       },
     }),
   ];
