@@ -1,7 +1,7 @@
-import { chmod, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type Address, assert, type Custody, type Signer, type Store } from '@nacre/base';
-import { addressOf, SEED_BYTES, type SignatureScheme } from '@nacre/crypto';
+import { type Address, assert, type Custody, ok, type Signer, type Store } from '@nacre/base';
+import { addressOf, parseAddress, SEED_BYTES, type SignatureScheme } from '@nacre/crypto';
 import { createSigner, nativePublicKeyFromSeed, readKeyFile, writeKeyFile } from '@nacre/crypto/native';
 import { type Genesis, parseGenesis } from '@nacre/ledger';
 import { FileDirectory } from '@nacre/ledger/level';
@@ -10,6 +10,7 @@ import type { ConfigurationFile } from './configuration-schema.ts';
 import { NodeError } from './node-error.ts';
 import { readPeerKey, writePeerKey } from './peer-key.ts';
 import { systemRandom } from './system-ports.ts';
+import { ValidatorKeys } from './validator-keys.ts';
 
 /** Where the parts of a node's home stand. */
 export interface HomePaths {
@@ -17,6 +18,10 @@ export interface HomePaths {
   readonly configuration: string;
   readonly genesis: string;
   readonly validatorKey: string;
+  /** Of a rotation under way; it takes the other one's place when that has cast its last vote. */
+  readonly nextValidatorKey: string;
+  /** Of a validator whose key was rotated: the address stays that of its first key. */
+  readonly validatorAddress: string;
   readonly serviceKey: string;
   readonly peerKey: string;
   readonly journal: string;
@@ -35,6 +40,8 @@ export function homePaths(directory: string): HomePaths {
     configuration: join(home, 'config.json'),
     genesis: join(home, 'genesis.json'),
     validatorKey: join(home, 'validator-key.pem'),
+    nextValidatorKey: join(home, 'validator-key-next.pem'),
+    validatorAddress: join(home, 'validator-address'),
     serviceKey: join(home, 'service-key.pem'),
     peerKey: join(home, 'peer-key.pem'),
     journal: join(home, 'journal'),
@@ -53,6 +60,13 @@ export interface HomeKey {
   readonly signer: Signer;
   /** Where the key is in another process. */
   readonly custody?: Custody & { readonly trouble: string | null };
+  /** Where a validator's key is in this process. */
+  readonly keys?: ValidatorKeys;
+}
+
+/** A validator whose key is in its home. */
+export interface ValidatorHomeKey extends HomeKey {
+  readonly keys: ValidatorKeys;
 }
 
 export interface NewHome {
@@ -143,7 +157,7 @@ export interface OpenedHome {
   readonly paths: HomePaths;
   readonly genesis: Genesis;
   /** Null for a follower, and while a signer in another process has not said whose key it holds. */
-  readonly validator: HomeKey | null;
+  readonly validator: ValidatorHomeKey | null;
   readonly service: HomeKey;
   readonly peerSeed: Uint8Array;
 }
@@ -163,19 +177,17 @@ export async function readConfigurationText(paths: HomePaths): Promise<string> {
  *
  * @param genesisPath as configured
  * @param passphrase of the validator's key, if it has one
- * @throws {NodeError} `HOME_INCOMPLETE`, `GENESIS_INVALID`, `VALIDATOR_UNKNOWN`, `SIGNER_UNUSABLE`, `FILE_INACCESSIBLE`, `FILE_MALFORMED`; {KeyError}
+ * @throws {NodeError} `HOME_INCOMPLETE`, `GENESIS_INVALID`, `KEY_FOREIGN`, `SIGNER_UNUSABLE`, `FILE_INACCESSIBLE`, `FILE_MALFORMED`; {KeyError}
  */
 export async function openHome(paths: HomePaths, { genesisPath, passphrase, signer }: OpenOptions): Promise<OpenedHome> {
   const genesis = await readGenesis(resolve(paths.directory, genesisPath));
-  const isValidator = (await readIfThere(paths.validatorKey)) !== undefined;
-  if (isValidator && signer !== undefined) {
+  const validator = await openValidatorKeys(paths, genesis, passphrase);
+  if (validator !== null && signer !== undefined) {
     throw new NodeError('SIGNER_UNUSABLE', `${paths.directory} holds a validator's key, and its configuration names a signer`, {
       fields: { path: paths.validatorKey, reason: 'KEY_IN_HOME' },
       hint: 'The key belongs in the home of the signer alone. Take `signer` out of the configuration, or make a home with `nacre init --signer`.',
     });
   }
-  const validator = isValidator ? await readKey(paths.validatorKey, genesis, passphrase) : null;
-  if (validator !== null) requireValidator(genesis, validator.address, `the key ${paths.validatorKey}`);
   const service = await readKey(paths.serviceKey, genesis, undefined);
   return { paths, genesis, validator, service, peerSeed: await readPeerKey(paths.peerKey) };
 }
@@ -187,13 +199,27 @@ export interface OpenOptions {
   readonly signer?: { readonly socket: string } | undefined;
 }
 
-/** @throws {NodeError} `VALIDATOR_UNKNOWN` */
-export function requireValidator(genesis: Genesis, address: Address, what: string): void {
-  if (genesis.committee.indexOf(address) !== null) return;
-  throw new NodeError('VALIDATOR_UNKNOWN', `${what} belongs to no validator of the network ${genesis.network}`, {
-    fields: { network: genesis.network },
-    hint: 'Give the genesis file that names this key, or make a follower with `nacre join`.',
-  });
+/**
+ * The keys of a home's validator, which need not be one of the network's yet: the chain says from which epoch on it is.
+ *
+ * @returns null where there is none
+ */
+async function openValidatorKeys(paths: HomePaths, genesis: Genesis, passphrase: string | undefined): Promise<ValidatorHomeKey | null> {
+  if ((await readIfThere(paths.validatorKey)) === undefined) return null;
+  const read = async (): Promise<[Signer, ...Signer[]]> => {
+    const current = await readKey(paths.validatorKey, genesis, passphrase);
+    if ((await readIfThere(paths.nextValidatorKey)) === undefined) return [current.signer];
+    return [current.signer, (await readKey(paths.nextValidatorKey, genesis, passphrase)).signer];
+  };
+  const signers = await read();
+  const written = (await readIfThere(paths.validatorAddress))?.trim();
+  const address = written === undefined ? ok(addressOf(genesis.scheme, signers[0].publicKey)) : parseAddress(written);
+  if (!address.ok) {
+    throw new NodeError('FILE_MALFORMED', `${paths.validatorAddress} holds no address`, { fields: { path: paths.validatorAddress } });
+  }
+  const retire = () => replaceDurably(paths.nextValidatorKey, paths.validatorKey);
+  const keys = new ValidatorKeys({ address: address.value, signers }, { read, retire });
+  return { address: address.value, publicKey: signers[0].publicKey, signer: keys, keys };
 }
 
 /** @throws {NodeError} `HOME_INCOMPLETE` if there is no such file, `GENESIS_INVALID` */
@@ -217,7 +243,7 @@ export async function readGenesis(path: string): Promise<Genesis> {
 async function readKey(path: string, { scheme, network }: Genesis, passphrase: string | undefined): Promise<HomeKey> {
   const key = await readKeyFile(path, { passphrase });
   if (key.scheme !== scheme) {
-    throw new NodeError('VALIDATOR_UNKNOWN', `the key ${path} is for ${key.scheme}, the network ${network} signs with ${scheme}`, {
+    throw new NodeError('KEY_FOREIGN', `the key ${path} is for ${key.scheme}, the network ${network} signs with ${scheme}`, {
       fields: { path, scheme: key.scheme, expected: scheme },
     });
   }
@@ -247,6 +273,19 @@ export async function writeDurably(path: string, text: string): Promise<void> {
       } finally {
         await file.close();
       }
+    }
+  });
+}
+
+/** Moves a file into the place of another, which is gone then, and syncs their directory. */
+async function replaceDurably(from: string, to: string): Promise<void> {
+  await attempt('replace', to, async () => {
+    await rename(from, to);
+    const directory = await open(resolve(to, '..'), 'r');
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
     }
   });
 }

@@ -15,7 +15,7 @@ export interface NetworkView {
   readonly committee: Committee;
   /** What people call a validator. */
   readonly nameOf: (address: Address) => string | undefined;
-  /** Null for a follower. */
+  /** Null for a follower. A validator-to-be, and one that has left, have an address that the committee has not. */
   readonly self: Address | null;
   /** Why the process that holds our key signs no votes; null while it does, or where the key is here. */
   readonly signerTrouble: string | null;
@@ -41,7 +41,9 @@ export interface NetworkView {
 export function networkState(view: NetworkView): NetworkState {
   const { replica, self } = view;
   if (replica.mode === 'stopped') return { state: 'RECOVERING', reason: 'the replica is stopped' };
-  const unreachable = self === null ? followerIsolated(view) : quorumMissing(view, self);
+  // Whoever is not in the committee yet, or no longer, is a follower as far as this goes.
+  const isValidator = self !== null && view.committee.indexOf(self) !== null;
+  const unreachable = isValidator ? quorumMissing(view, self) : followerIsolated(view);
   if (unreachable !== null) return { state: 'PARTITIONED', reason: unreachable };
   if (replica.mode === 'syncing') return { state: 'RECOVERING', reason: 'catching up with the chain from peers' };
   if (replica.doubt !== null) {
@@ -55,7 +57,7 @@ export function networkState(view: NetworkView): NetworkState {
     const reason = `no block for ${Math.floor(view.sinceProgressMs / 1000)} s; an idle network makes one every ${view.idleIntervalMs / 1000} s`;
     return { state: 'PARTITIONED', reason };
   }
-  if (self !== null && view.committee.indexOf(self) !== null && !replica.voting) return { state: 'RECOVERING', reason: whyMute(view) };
+  if (isValidator && !replica.voting) return { state: 'RECOVERING', reason: whyMute(view) };
   return { state: 'NORMAL', reason: null };
 }
 

@@ -3,7 +3,7 @@ import { isIPv4 } from 'node:net';
 import { join, resolve } from 'node:path';
 import { COMMITTEE_SIZE_MAX } from '@nacre/base';
 import { formatAddress } from '@nacre/crypto';
-import { createGenesis, formatGenesis, type Genesis } from '@nacre/ledger';
+import { type ChainParameters, createGenesis, formatGenesis, type Genesis } from '@nacre/ledger';
 import type { ConfigurationFile } from './configuration-schema.ts';
 import { createHome, type NewKey, newKey, writeDurably } from './home.ts';
 import { NodeError } from './node-error.ts';
@@ -22,6 +22,8 @@ export interface NewTestnet {
   readonly basePort?: number;
   /** Node i listens on this address plus i instead, with the default ports. */
   readonly startingIp?: string;
+  /** Genesis parameters other than the defaults. */
+  readonly parameters?: Partial<ChainParameters>;
 }
 
 export interface TestnetNode {
@@ -67,6 +69,7 @@ export async function createTestnet(options: NewTestnet, nowMs: number): Promise
     scheme: SCHEME,
     // With three or fewer, each weighs a third or more: a toy, but one that people start with.
     allowLargeWeights: nodes.length <= 3,
+    ...(options.parameters === undefined ? {} : { parameters: options.parameters }),
     validators: keys.map(({ validator: { publicKey } }, index) => ({ name: `node${index}`, publicKey, weight: WEIGHT })),
   });
   const genesisText = formatGenesis(genesis);

@@ -14,8 +14,10 @@ export type NodeErrorCode =
   | 'HOME_INCOMPLETE'
   /** A genesis file breaks its rules; `fields.refusal` says which. */
   | 'GENESIS_INVALID'
-  /** The home's validator key is not one of the network's. */
-  | 'VALIDATOR_UNKNOWN'
+  /** A key of another scheme than the network's. */
+  | 'KEY_FOREIGN'
+  /** The network knows the validator by a key that is not here. */
+  | 'KEY_MISSING'
   /** A value on the command line is out of its range. */
   | 'ARGUMENT_INVALID'
   /** No chain but chain 0 exists in this version. */

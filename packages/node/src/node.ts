@@ -7,7 +7,7 @@ import { Replica } from '@nacre/replica';
 import { restoreBans, serveAdminSocket } from './admin-socket.ts';
 import type { NodeConfiguration } from './configuration-schema.ts';
 import { gossipRules } from './gossip-rules.ts';
-import type { OpenedHome } from './home.ts';
+import type { HomeKey, OpenedHome } from './home.ts';
 import { NodeMetrics } from './metrics.ts';
 import { networkState } from './network-state.ts';
 import { NodeError } from './node-error.ts';
@@ -20,6 +20,9 @@ import { VERSION } from './version.ts';
 
 /** Signatures remembered as valid, about 150 bytes each: what arrives over several ways within seconds. */
 const VERIFIED_SIGNATURES_MAX = 16_384;
+
+/** A home whose validator's key may be in another process. */
+export type NodeHome = Omit<OpenedHome, 'validator'> & { readonly validator: HomeKey | null };
 
 export interface RunningNode {
   readonly rpcUrl: string;
@@ -38,7 +41,7 @@ export interface RunningNode {
  *
  * @throws typed errors of the parts: `STORE_LOCKED`, `PORT_IN_USE`, `PORT_BUSY`, damaged or foreign stores, and so on
  */
-export async function startNode(home: OpenedHome, configuration: NodeConfiguration, log: Log): Promise<RunningNode> {
+export async function startNode(home: NodeHome, configuration: NodeConfiguration, log: Log): Promise<RunningNode> {
   await using opened = new AsyncDisposableStack();
   const running = await composeNode(home, configuration, { log, opened });
   const closing = opened.move();
@@ -51,7 +54,7 @@ export async function startNode(home: OpenedHome, configuration: NodeConfigurati
 }
 
 async function composeNode(
-  home: OpenedHome,
+  home: NodeHome,
   configuration: NodeConfiguration,
   { log, opened }: { readonly log: Log; readonly opened: AsyncDisposableStack },
 ): Promise<Omit<RunningNode, 'stop'>> {
@@ -91,6 +94,7 @@ async function composeNode(
     { clock, random, store, directory, transport, verifier, log },
   );
   parts.replica = replica;
+  followKeys(validator, replica, log);
   opened.defer(() => replica.stop().catch(() => undefined));
 
   const view = observeNetwork({ replica, transport, home, configuration });
@@ -125,7 +129,7 @@ async function composeNode(
 interface Observed {
   readonly replica: Replica;
   readonly transport: Libp2pTransport;
-  readonly home: OpenedHome;
+  readonly home: NodeHome;
   readonly configuration: NodeConfiguration;
 }
 
@@ -152,6 +156,14 @@ function observeNetwork({ replica, transport, home, configuration }: Observed) {
       sinceStartMs: nowMs - startedAtMs,
     });
   };
+}
+
+/** The chain decides which key of the home signs. */
+function followKeys(validator: HomeKey | null, replica: Replica, log: Log): void {
+  const keys = validator?.keys;
+  if (keys === undefined) return;
+  keys.follow(replica.ledger);
+  replica.onDecided(() => void keys.afterBlock(log));
 }
 
 function validatorKey({ ledger }: Replica, address: Address): Uint8Array | undefined {

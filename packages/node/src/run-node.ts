@@ -1,6 +1,6 @@
 import { readConfiguration, type SettingFlag, unknownVariables } from './configuration.ts';
 import type { NodeConfiguration } from './configuration-schema.ts';
-import { homePaths, type OpenedHome, openHome, readConfigurationText } from './home.ts';
+import { type HomeKey, homePaths, type OpenedHome, openHome, readConfigurationText } from './home.ts';
 import { RPC_PORT } from './new-testnet.ts';
 import { type RunningNode, startNode } from './node.ts';
 import { type NodeLog, openNodeLog } from './node-log.ts';
@@ -55,7 +55,7 @@ async function runUntilTold(home: OpenedHome, configuration: NodeConfiguration, 
   void told.stop.then(() => waiting.abort());
   let letGo = (): void => undefined;
   try {
-    let { validator } = home;
+    let validator: HomeKey | null = home.validator;
     if (configuration.signer !== undefined) {
       const connected = await connectSigner(home, configuration.signer.socket, { log, signal: waiting.signal });
       ({ validator, close: letGo } = connected);

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Log } from '@nacre/base';
 import { addressOf } from '@nacre/crypto';
-import { type HomeKey, type OpenedHome, requireValidator } from '../home.ts';
+import type { HomeKey, OpenedHome } from '../home.ts';
 import { RemoteSigner } from './remote-signer.ts';
 
 interface Dependencies {
@@ -15,7 +15,7 @@ interface Dependencies {
  *
  * @param socket as configured, relative to the home
  * @returns the validator, and how to let go of its signer
- * @throws {NodeError} `SIGNER_UNUSABLE`, `VALIDATOR_UNKNOWN`; the signal's reason when it aborts
+ * @throws {NodeError} `SIGNER_UNUSABLE`; the signal's reason when it aborts
  */
 export async function connectSigner(
   { paths, genesis }: Pick<OpenedHome, 'paths' | 'genesis'>,
@@ -27,7 +27,6 @@ export async function connectSigner(
   try {
     const { publicKey } = signer;
     const address = addressOf(genesis.scheme, publicKey);
-    requireValidator(genesis, address, `the key of the signer at ${socketPath}`);
     return { validator: { address, publicKey, signer, custody: signer }, close: () => signer.close() };
   } catch (error) {
     signer.close();

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { ChainParameters } from '@nacre/ledger';
 import { z } from 'zod';
 import { writeDurably } from '../home.ts';
 import { createTestnet, RPC_PORT, type TestnetNode, testnetNodes } from '../new-testnet.ts';
@@ -24,6 +25,8 @@ const NODES_DEFAULT = 4;
 export interface TestnetOptions {
   readonly nodes?: number | undefined;
   readonly basePort?: number | undefined;
+  /** Genesis parameters of a new one other than the defaults. */
+  readonly parameters?: Partial<ChainParameters> | undefined;
 }
 
 /**
@@ -35,7 +38,7 @@ export async function openOrCreateTestnet(directory: string, options: TestnetOpt
   const found = await readState(directory);
   if (found === null) {
     const made = { nodes: options.nodes ?? NODES_DEFAULT, basePort: options.basePort ?? RPC_PORT };
-    await createTestnet({ directory, ...made }, systemClock.nowMs());
+    await createTestnet({ directory, ...made, parameters: options.parameters ?? {} }, systemClock.nowMs());
     await writeDurably(join(directory, 'testnet.json'), `${JSON.stringify(made)}\n`);
     return filesOf(directory, made);
   }

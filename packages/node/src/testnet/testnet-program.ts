@@ -3,10 +3,12 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COMMITTEE_SIZE_MAX } from '@nacre/base';
+import type { ChainParameters } from '@nacre/ledger';
 import { Command, CommanderError } from 'commander';
 import { type CommandIo, print, reportFailure, table } from '../cli/command-io.ts';
 import { EXIT } from '../cli/exit-status.ts';
 import { callRpc } from '../cli/rpc-client.ts';
+import { parameterOption } from '../cli/parameter-option.ts';
 import { wholeNumber } from '../cli/whole-number.ts';
 import { readGenesis } from '../home.ts';
 import { askLine } from '../line-socket.ts';
@@ -22,6 +24,7 @@ const POLL_MS = 100;
 const LOG_LINES = 40;
 
 interface Flags {
+  readonly parameter?: Partial<ChainParameters>;
   readonly nodes?: number;
   readonly basePort?: number;
   readonly detach?: true;
@@ -51,12 +54,13 @@ export async function runTestnetCli(args: readonly string[], io: CommandIo, root
       'RPC port of node 0 of a new testnet; node i has this plus i, and p2p 1,000 higher',
       wholeNumber(1024, 65_535),
     )
+    .option('--parameter <name=value...>', 'genesis parameters of a new testnet other than the defaults', parameterOption)
     .option('--detach', 'return when all nodes are ready and the feed has been started')
     .option('--no-feed', 'start the nodes only')
     .option('--prices <file>', 'feed this CSV of daily prices instead (date,open,high,low,close,volume)')
-    .action(async ({ nodes, basePort, detach, feed, prices }: Flags) => {
+    .action(async ({ nodes, basePort, parameter, detach, feed, prices }: Flags) => {
       const { directory } = settings();
-      const options: UpOptions = { directory, nodes, basePort, feed: feed ? { prices: prices ?? null } : null };
+      const options: UpOptions = { directory, nodes, basePort, parameters: parameter, feed: feed ? { prices: prices ?? null } : null };
       if (detach !== true) return up(options, io);
       const without = args.filter((argument) => argument !== '--detach');
       return upDetached(options, without, io);

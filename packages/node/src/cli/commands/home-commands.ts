@@ -2,16 +2,20 @@ import { resolve } from 'node:path';
 import { COMMITTEE_SIZE_MAX, type LogFields } from '@nacre/base';
 import { addressOf, formatAddress, isSignatureScheme, SCHEMES, type SignatureScheme } from '@nacre/crypto';
 import { createSigner, readKeyFile, writeKeyFile } from '@nacre/crypto/native';
-import { formatGenesis } from '@nacre/ledger';
+import { type ChainParameters, formatGenesis } from '@nacre/ledger';
 import { type Command, Option } from 'commander';
 import { checkStore } from '../../check-store.ts';
 import { readConfiguration, unknownVariables } from '../../configuration.ts';
 import { createHome, homePaths, newKey, openHome, readConfigurationText, readGenesis } from '../../home.ts';
+import { proveKey } from '../../key-possession.ts';
 import { createTestnet } from '../../new-testnet.ts';
 import { NodeError } from '../../node-error.ts';
 import { systemClock } from '../../system-ports.ts';
 import { EXIT } from '../exit-status.ts';
 import type { CommandContext } from '../program.ts';
+import { rotateValidatorKey } from '../rotate-validator-key.ts';
+import { openOperatorHome } from '../sign-and-submit.ts';
+import { parameterOption } from '../parameter-option.ts';
 import { wholeNumber } from '../whole-number.ts';
 
 const DEFAULT_SCHEME = 'ml-dsa-44';
@@ -125,6 +129,15 @@ export function addHomeCommands(program: Command, context: CommandContext): void
     });
 }
 
+interface TestnetInitOptions {
+  readonly nodes: number;
+  readonly shards: number;
+  readonly output: string;
+  readonly startingIp?: string;
+  readonly basePort?: number;
+  readonly parameter: Partial<ChainParameters>;
+}
+
 function addTestnetInit(program: Command, context: CommandContext): void {
   program
     .command('testnet')
@@ -136,14 +149,15 @@ function addTestnetInit(program: Command, context: CommandContext): void {
     .requiredOption('--output <dir>', 'directory to make them in')
     .option('--starting-ip <ip>', 'node i listens on this IPv4 address plus i, on the default ports')
     .option('--base-port <port>', 'RPC port of node 0; node i has this plus i, and p2p 1,000 higher', wholeNumber(1024, 65_535))
-    .action(async ({ output, ...options }: { nodes: number; shards: number; output: string; startingIp?: string; basePort?: number }) => {
+    .option('--parameter <name=value...>', 'genesis parameters other than the defaults, such as epochMs=60000', parameterOption, {})
+    .action(async ({ output, parameter, ...options }: TestnetInitOptions) => {
       if (options.shards > 0) {
         throw new NodeError('SHARDS_UNSUPPORTED', 'this version runs chain 0 only, which holds all services', {
           fields: { shards: options.shards },
           hint: 'Leave --shards out.',
         });
       }
-      const { genesis, nodes } = await createTestnet({ directory: output, ...options }, systemClock.nowMs());
+      const { genesis, nodes } = await createTestnet({ directory: output, parameters: parameter, ...options }, systemClock.nowMs());
       if (genesis.allowLargeWeights)
         context.io.stderr('With fewer than 4 validators each one can stop the network: for trying out only.\n');
       context.print({ network: genesis.network, nodes }, () => [
@@ -186,6 +200,30 @@ function addKeyCommands(program: Command, context: CommandContext, passphrase: (
         if (key !== null) found.push({ use, ...key });
       }
       context.print({ keys: found }, () => found.map(({ use, address, path }) => `${use.padEnd(9)}  ${address}  ${path}`));
+    });
+
+  keys
+    .command('prove')
+    .description("show that a home's key wants to be a validator: hand the output to whoever proposes it (nacre validators propose join)")
+    .requiredOption('--home <dir>', 'home of the validator-to-be')
+    .action(async ({ home }: { home: string }) => {
+      const { genesis, validator } = await openOperatorHome(home, context);
+      const proven = await proveKey(genesis, validator);
+      // A file for others, with or without --json.
+      context.print(proven, () => [JSON.stringify(proven, null, 2)]);
+    });
+  keys
+    .command('rotate')
+    .description("replace a validator's key: the new one signs transactions at once and votes two epochs later; the node then erases the old one")
+    .requiredOption('--home <dir>', 'home of the validator, whose node may go on running')
+    .action(async ({ home }: { home: string }) => {
+      const rotated = await rotateValidatorKey(home, context);
+      context.print(rotated, () => [
+        `new key    ${rotated.key}`,
+        rotated.status === 'committed' ? `in block   ${rotated.height}` : `status     ${rotated.status}: see nacre tx ${rotated.txId}`,
+        `votes      ${rotated.votesFromEpoch === null ? 'none: it is no validator as yet' : `with the new key from epoch ${rotated.votesFromEpoch} on`}`,
+        'Back up the new key now, and keep the old one until its last epoch is over: the node then puts the new one in its place.',
+      ]);
     });
 
   async function show(file: string): Promise<void> {

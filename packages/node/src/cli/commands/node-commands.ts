@@ -33,13 +33,15 @@ export function addNodeCommands(program: Command, context: CommandContext): void
     .description('make a follower of a running network and run it; with its home made already, just run it')
     .requiredOption('--genesis <file>', 'genesis file of the network')
     .requiredOption('--peer <multiaddrs>', 'a node of the network, or several separated by commas')
+    .option('--validator', 'make a key and an empty vote journal, too: it decides once the validators have let it')
     .option('--no-run', 'only make the home')
     .action(
       async ({
         genesis: file,
         run: wanted,
+        validator,
         ...options
-      }: RunFlags & { readonly genesis: string; readonly peer: string; readonly run: boolean }) => {
+      }: RunFlags & { readonly genesis: string; readonly peer: string; readonly run: boolean; readonly validator?: true }) => {
         const paths = homePaths(options.home);
         if (!existsSync(paths.configuration)) {
           const genesis = await readGenesis(file);
@@ -48,7 +50,8 @@ export function addNodeCommands(program: Command, context: CommandContext): void
             directory: options.home,
             scheme: genesis.scheme,
             genesisText: formatGenesis(genesis),
-            validator: null,
+            validator: validator === true ? newKey(genesis.scheme) : null,
+            passphrase: context.io.environment.NACRE_PASSPHRASE,
             service: newKey(genesis.scheme),
             configuration: {
               listen: [`/ip4/${HOST}/tcp/${p2pPort}`],
@@ -56,7 +59,10 @@ export function addNodeCommands(program: Command, context: CommandContext): void
               rpc: { host: HOST, port: rpcPort },
             },
           });
-          context.io.stderr(`made the home of a follower: ${paths.directory}\n`);
+          context.io.stderr(`made the home of a ${validator === true ? 'validator-to-be' : 'follower'}: ${paths.directory}\n`);
+          if (validator === true) {
+            context.io.stderr(`Hand the output of \`nacre keys prove --home ${paths.directory}\` to a validator, who proposes it.\n`);
+          }
         }
         if (wanted) await run(options);
       },

@@ -16,12 +16,6 @@ interface Status {
   readonly peers: number;
 }
 
-interface Validator {
-  readonly address: string;
-  readonly weight: number;
-  readonly performance: number | null;
-}
-
 interface Peer {
   readonly peerId: string;
   readonly address: string | null;
@@ -31,7 +25,7 @@ interface Peer {
   readonly latencyMs: number | null;
 }
 
-/** `status`, `tx`, `block`, `validators`, `peers`: what a node knows. */
+/** `status`, `tx`, `block`, `peers`: what a node knows. */
 export function addQueryCommands(program: Command, context: CommandContext): void {
   program
     .command('status')
@@ -58,22 +52,6 @@ export function addQueryCommands(program: Command, context: CommandContext): voi
         ...(/^[0-9a-f]{64}$/.test(which) ? { hash: which } : { height: heightOf(which) }),
       });
       context.print(block, () => [JSON.stringify(block, null, 2)]);
-    });
-  program
-    .command('validators')
-    .description('who decides, and how reliably')
-    .action(async () => {
-      const found = (await context.call('validator_list')) as { readonly validators: readonly Validator[] };
-      context.print(found, () =>
-        table([
-          ['address', 'weight', 'signed'],
-          ...found.validators.map(({ address, weight, performance }) => [
-            address,
-            String(weight),
-            performance === null ? '-' : percent(performance),
-          ]),
-        ]),
-      );
     });
   addPeerCommands(program, context);
 }
@@ -138,8 +116,4 @@ function fieldLines(fields: Readonly<Record<string, unknown>>): string[] {
 /** What is neither a height nor "latest" is for the node to refuse. */
 function heightOf(text: string): number | string {
   return /^\d{1,16}$/.test(text) ? Number(text) : text;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }
