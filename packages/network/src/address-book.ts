@@ -1,5 +1,5 @@
 import type { Multiaddr } from '@multiformats/multiaddr';
-import { type Address, type Clock, fromUtf8, type Hash, type Signer, toHex, utf8, type Verifier } from '@nacre/base';
+import { type Address, bytesEqual, type Clock, fromUtf8, type Hash, type Signer, toHex, utf8, type Verifier } from '@nacre/base';
 import { formatAddress } from '@nacre/crypto';
 import {
   ADDRESS_RECORD_CONTEXT,
@@ -28,6 +28,8 @@ export interface ValidatorPlace {
 
 interface Entry {
   readonly record: AddressRecord;
+  /** That signed the record. With another one, nobody else believes it any more. */
+  readonly publicKey: Uint8Array;
   readonly place: ValidatorPlace;
 }
 
@@ -38,7 +40,7 @@ interface Entry {
 export class AddressBook {
   readonly #options: AddressBookOptions;
   readonly #entries = new Map<string, Entry>();
-  #own: AddressRecord | null = null;
+  #own: { readonly record: AddressRecord; readonly publicKey: Uint8Array | undefined } | null = null;
 
   constructor(options: AddressBookOptions) {
     this.#options = options;
@@ -54,14 +56,20 @@ export class AddressBook {
     const usable = told.filter((bytes) => bytes.length <= MULTIADDR_BYTES_MAX).slice(0, ADDRESSES_PER_VALIDATOR_MAX);
     if (identity === null || usable.length === 0) return;
     const unsigned = { address: identity.address, peerId: utf8(peerId), multiaddrs: usable, madeAtMs: clock.nowMs() };
+    const publicKey = this.#options.validatorKey(identity.address);
     const signature = await identity.signer.sign(addressRecordMessage(genesisHash, unsigned), ADDRESS_RECORD_CONTEXT);
-    this.#own = { ...unsigned, signature };
+    this.#own = { record: { ...unsigned, signature }, publicKey };
+  }
+
+  /** Whether this node's own record is signed with a key that is not its validator's any more, or was not yet. */
+  get isOutdated(): boolean {
+    return this.#own !== null && !this.#isSignedWith(this.#own.record.address, this.#own.publicKey);
   }
 
   /** What this node passes on: its own record and those of the others in the committee. */
   records(): AddressRecord[] {
     this.#forgetOthers();
-    const own = this.#own !== null && this.#options.validatorKey(this.#own.address) !== undefined ? [this.#own] : [];
+    const own = this.#own !== null && this.#own.publicKey !== undefined && !this.isOutdated ? [this.#own.record] : [];
     return [...own, ...[...this.#entries.values()].map(({ record }) => record)];
   }
 
@@ -84,7 +92,7 @@ export class AddressBook {
       const place = valid ? placeOf(record) : undefined;
       if (place === undefined) return { learned, forged: true };
       if (!this.#isNewer(name, record)) continue;
-      this.#entries.set(name, { record, place });
+      this.#entries.set(name, { record, place, publicKey });
       learned++;
     }
     return { learned, forged: false };
@@ -96,9 +104,14 @@ export class AddressBook {
   }
 
   #forgetOthers(): void {
-    for (const [name, { record }] of this.#entries) {
-      if (this.#options.validatorKey(record.address) === undefined) this.#entries.delete(name);
+    for (const [name, { record, publicKey }] of this.#entries) {
+      if (!this.#isSignedWith(record.address, publicKey)) this.#entries.delete(name);
     }
+  }
+
+  #isSignedWith(address: Address, publicKey: Uint8Array | undefined): boolean {
+    const keyNow = this.#options.validatorKey(address);
+    return keyNow === undefined || publicKey === undefined ? keyNow === publicKey : bytesEqual(keyNow, publicKey);
   }
 }
 

@@ -51,6 +51,7 @@ interface ReachOptions {
 export class Reach {
   readonly #options: ReachOptions;
   readonly #book: AddressBook;
+  #multiaddrs: readonly Multiaddr[] = [];
   readonly #exchange: AddressExchange;
   readonly #requests: Requests;
   readonly #targets: DialTargets;
@@ -87,6 +88,7 @@ export class Reach {
   /** @param multiaddrs under which others reach this node */
   async start(multiaddrs: readonly Multiaddr[]): Promise<void> {
     this.#exchange.start();
+    this.#multiaddrs = multiaddrs;
     // Others may ask before the own record is signed; they ask again.
     await this.#announce(multiaddrs);
     if (!this.#stopped) this.#dialer.start();
@@ -126,8 +128,13 @@ export class Reach {
     this.#dialer.forgetFailures();
   }
 
-  /** Forgets whoever left the committee. */
+  /** Forgets whoever left the committee, and signs anew where this node is if its validator has another key. */
   tidy(): void {
+    if (this.#book.isOutdated && !this.#stopped) {
+      this.#book.announce(this.#options.ownPeerId, this.#multiaddrs).catch((error: unknown) => {
+        this.#options.log.debug({ error: error instanceof Error ? error.message : String(error) }, 'own addresses not signed');
+      });
+    }
     this.#dialer.retain(this.#targets.retained());
   }
 

@@ -96,8 +96,8 @@ test('the latest record counts, in whatever order they come', async () => {
 });
 
 // @mutation packages/network/src/address-book.ts
-// -       if (this.#options.validatorKey(record.address) === undefined) this.#entries.delete(name);
-// +       if (this.#options.validatorKey(record.address) === null) this.#entries.delete(name);
+// -       if (!this.#isSignedWith(record.address, publicKey)) this.#entries.delete(name);
+// +       if (publicKey === undefined) this.#entries.delete(name);
 test('only records of the committee are kept, and only while they are of it', async () => {
   const [a, stranger] = [makeValidator(), makeValidator()];
   const committee = new Committee(a, stranger);
@@ -107,6 +107,27 @@ test('only records of the committee are kept, and only while they are of it', as
   expect(await book.learn(records)).toEqual({ learned: 1, forged: false });
   committee.remove(a);
   expect([book.records(), book.places()]).toEqual([[], []]);
+});
+
+// @mutation packages/network/src/address-book.ts
+// -     return keyNow === undefined || publicKey === undefined ? keyNow === publicKey : bytesEqual(keyNow, publicKey);
+// +     return keyNow !== undefined || publicKey === undefined;
+test('a record is passed on only while its key counts, and the own one is signed anew', async () => {
+  const [first, second] = [makeValidator(), makeValidator()];
+  let { signer } = first;
+  const { genesisHash } = new Committee(first);
+  const validatorKey = (address: Uint8Array) => (address === first.address ? signer.publicKey : undefined);
+  const rotating = { publicKey: signer.publicKey, sign: (message: Uint8Array, context: string) => signer.sign(message, context) };
+  const place = [multiaddr('/ip4/192.0.2.1/tcp/9640')];
+  const own = new AddressBook({ genesisHash, identity: { address: first.address, signer: rotating }, validatorKey, verifier, clock });
+  const other = new AddressBook({ genesisHash, identity: null, validatorKey, verifier, clock });
+  await own.announce(PEER_ID, place);
+  expect(await other.learn(own.records())).toEqual({ learned: 1, forged: false });
+  signer = second.signer;
+  expect([own.isOutdated, own.records(), other.records()]).toEqual([true, [], []]);
+  await own.announce(PEER_ID, place);
+  expect(own.isOutdated).toBe(false);
+  expect(await other.learn(own.records())).toEqual({ learned: 1, forged: false });
 });
 
 test('a node learns nothing about itself, and a follower has nothing to say', async () => {

@@ -42,7 +42,7 @@ export class ValidatorKeys implements Signer {
   }
 
   /** @throws {NodeError} `KEY_MISSING` if the key that is asked for is in no file of this home */
-  sign(message: Uint8Array, context: string): Promise<Uint8Array> {
+  async sign(message: Uint8Array, context: string): Promise<Uint8Array> {
     const key = this.#keyFor(message, context);
     return this.#signerOf(key).sign(message, context);
   }
@@ -54,7 +54,9 @@ export class ValidatorKeys implements Signer {
 
   /** Call after each block: takes up a key that an operator has made meanwhile, and lets go of one whose last epoch is over. */
   afterBlock(log: Log): Promise<void> {
-    this.#work = this.#work.then(() => this.#settle(log)).catch((error: unknown) => log.error({ error }, 'keys of the home cannot be read or replaced'));
+    this.#work = this.#work
+      .then(() => this.#settle(log))
+      .catch((error: unknown) => log.error({ error }, 'keys of the home cannot be read or replaced'));
     return this.#work;
   }
 

@@ -91,6 +91,15 @@ describe('network state', () => {
     expect(networkState(view({}, { voting: false })).reason).toContain('copy of this home');
   });
 
+  // @mutation packages/node/src/network-state.ts
+  // - const unreachable = isValidator ? quorumMissing(view, self) : followerIsolated(view);
+  // + const unreachable = self !== null ? quorumMissing(view, self) : followerIsolated(view);
+  test('a validator-to-be is a follower as far as this goes', () => {
+    const self = new Uint8Array(32);
+    expect(networkState(view({ self, connected: [] }, { voting: false, peers: 1 })).state).toBe('NORMAL');
+    expect(networkState(view({ self, connected: [] }, { voting: false, peers: 0 })).state).toBe('PARTITIONED');
+  });
+
   test('a follower needs any one peer, and does not vote', () => {
     expect(networkState(view({ self: null, connected: [] }, { voting: false, peers: 1 })).state).toBe('NORMAL');
     expect(networkState(view({ self: null, connected: [] }, { voting: false, peers: 0 }))).toEqual({

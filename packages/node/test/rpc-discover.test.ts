@@ -35,7 +35,18 @@ describe('the OpenRPC document', () => {
     expect(document.methods.map(({ name }) => name).sort()).toEqual(
       [
         ...['node_status', 'net_peers', 'tx_submit', 'tx_get', 'record_submit', 'record_list', 'record_latest', 'record_proof'],
-        ...['light_update', 'block_get', 'validator_list', 'validator_proposals', 'validator_dry_run', 'account_get', 'evidence_list', 'rpc.discover', 'subscribe', 'unsubscribe'],
+        ...[
+          'light_update',
+          'block_get',
+          'validator_list',
+          'validator_proposals',
+          'validator_dry_run',
+          'account_get',
+          'evidence_list',
+          'rpc.discover',
+          'subscribe',
+          'unsubscribe',
+        ],
       ].sort(),
     );
   });

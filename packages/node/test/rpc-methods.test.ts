@@ -259,7 +259,9 @@ describe('blocks and validators', () => {
     const { validators, totalWeight } = await result(url, 'validator_list');
     expect(totalWeight).toBe(1000);
     const address = formatAddress(node.validator.address);
-    expect(validators).toMatchObject([{ address, name: 'only', weight: 1000, nextWeight: 1000, shard: null, performance: 1, quarantined: false }]);
+    expect(validators).toMatchObject([
+      { address, name: 'only', weight: 1000, nextWeight: 1000, shard: null, performance: 1, quarantined: false },
+    ]);
     expect((await result(url, 'validator_list', { height: 1 })).height).toBe(1);
     expect(await refusal(url, 'validator_list', { height: 1_000_000 })).toMatchObject({ code: 'BLOCK_UNKNOWN' });
   });

@@ -20,14 +20,14 @@ interface LiveInstance {
  */
 export class InstanceGuard {
   readonly instance: Uint8Array;
-  readonly #self: Address | null;
+  readonly self: Address | null;
   /** Peers whose acknowledgement of us stands, by connection: the validator each of them has proven to be. */
   readonly #acknowledgedBy = new Map<string, Address>();
   /** The one live instance of each key that we have acknowledged; at most one entry per committee member. */
   readonly #live = new Map<string, LiveInstance>();
 
   constructor(self: Address | null, instance: Uint8Array) {
-    this.#self = self;
+    this.self = self;
     this.instance = instance;
   }
 
@@ -37,7 +37,7 @@ export class InstanceGuard {
    * @returns whether we acknowledge it; false while another connection's claim to the same key is alive
    */
   claim(peerId: string, validator: Address, instance: Uint8Array): boolean {
-    const ourselves = this.#self !== null && bytesEqual(validator, this.#self);
+    const ourselves = this.self !== null && bytesEqual(validator, this.self);
     if (ourselves) return false; // Our own key on another connection is a twin, and we are alive.
     const key = toHex(validator);
     const live = this.#live.get(key);
@@ -61,7 +61,7 @@ export class InstanceGuard {
 
   /** Whether more than half of the committee's weight besides ours stands behind this instance. Nothing is needed if alone. */
   mayVote(committee: Committee): boolean {
-    const self = this.#self === null ? null : committee.indexOf(this.#self);
+    const self = this.self === null ? null : committee.indexOf(this.self);
     if (self === null) return false;
     const others = new Set<number>();
     for (const validator of this.#acknowledgedBy.values()) {

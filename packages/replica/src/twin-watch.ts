@@ -66,9 +66,21 @@ export class TwinWatch {
     const { identity, ledger, chain, verifier } = this.#dependencies;
     if (identity === null || identity.journal.doubt !== null) return false;
     if (vote.height <= ledger.tip.height || vote.height <= identity.journal.floorHeight) return false;
-    const { publicKey } = identity.signer;
-    const signed = { publicKey, message: voteMessage(chain, vote), context: VOTE_CONTEXT, signature: vote.signature };
-    return (await verifier.verify(signed)) && !holdsVote(identity.journal, vote);
+    const message = voteMessage(chain, vote);
+    for (const publicKey of this.#votingKeys(identity.signer)) {
+      const signed = { publicKey, message, context: VOTE_CONTEXT, signature: vote.signature };
+      if (await verifier.verify(signed)) return !holdsVote(identity.journal, vote);
+    }
+    return false;
+  }
+
+  /** While a key is being replaced, the old one votes and the new one signs everything else. */
+  #votingKeys({ publicKey }: Signer): Uint8Array[] {
+    const { guard, ledger } = this.#dependencies;
+    const committee = ledger.committeeAt(ledger.tip.height + 1);
+    const index = guard.self === null ? null : committee.indexOf(guard.self);
+    const voting = index === null ? publicKey : committee.validator(index).publicKey;
+    return bytesEqual(voting, publicKey) ? [publicKey] : [voting, publicKey];
   }
 
   #send(peerId: string, message: Message): void {

@@ -18,7 +18,8 @@ const WHY: Readonly<Record<string, string>> = {
   PROPOSAL_OPEN: 'You have proposed something else about the same subject, and that is still open.',
   PROPOSAL_UNKNOWN: 'There is no such proposal.',
   PROTOCOL_VERSION_LOWER: 'Rules only go on to newer ones.',
-  SET_DISCONTINUOUS: 'More than two thirds of the new weight must be held by those who serve in the epoch before, with the lesser of their two weights. Change less at once.',
+  SET_DISCONTINUOUS:
+    'More than two thirds of the new weight must be held by those who serve in the epoch before, with the lesser of their two weights. Change less at once.',
   SET_EMPTY: 'Nobody would be left.',
   SET_THIRD: 'One validator would hold a third of the weight or more, and alone could stop the network.',
   SET_TOO_LARGE: 'There would be too many validators.',

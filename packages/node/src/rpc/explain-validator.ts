@@ -15,7 +15,9 @@ export interface Standing {
 export function explainValidator(standing: Standing): string {
   const { member } = standing;
   if (member === undefined) return 'No validator any more.';
-  return [heldSentence(member), weightSentence(standing, member), ...changeSentences(standing)].filter((sentence) => sentence !== null).join(' ');
+  return [heldSentence(member), weightSentence(standing, member), ...changeSentences(standing)]
+    .filter((sentence) => sentence !== null)
+    .join(' ');
 }
 
 function heldSentence({ held }: Member): string | null {
@@ -33,8 +35,10 @@ function heldSentence({ held }: Member): string | null {
 
 function weightSentence({ weight }: Standing, { weight: decided, baseWeight, performance, held }: Member): string | null {
   if (decided === 0) return 'It was decided that it leaves.';
-  const record = performance === null ? '' : ` In epoch ${performance.epoch} it signed ${performance.commits} of ${performance.heights} heights.`;
-  if (decided === baseWeight) return held?.verdict === 'quarantined' || weight === 0 ? null : `Its full weight of ${baseWeight}, as decided.${record}`;
+  const record =
+    performance === null ? '' : ` In epoch ${performance.epoch} it signed ${performance.commits} of ${performance.heights} heights.`;
+  if (decided === baseWeight)
+    return held?.verdict === 'quarantined' || weight === 0 ? null : `Its full weight of ${baseWeight}, as decided.${record}`;
   const isLow = performance !== null && 2 * performance.commits < performance.heights;
   const trend = isLow ? 'That is less than half, so it falls.' : 'It rises again with every epoch of which it signs half or more.';
   return `Lowered from ${baseWeight} to ${decided} because it signed less than half of an epoch.${record} ${trend}`;

@@ -79,7 +79,8 @@ describe('validators come and go', { timeout: 4 * SETUP_TIMEOUT_MS }, () => {
     return decided.approved?.actsAtEpoch ?? expect.unreachable();
   }
 
-  const list = (height?: number) => callRpc(net.url(0), 'validator_list', height === undefined ? {} : { height }) as Promise<unknown> as Promise<Listed>;
+  const list = (height?: number) =>
+    callRpc(net.url(0), 'validator_list', height === undefined ? {} : { height }) as Promise<unknown> as Promise<Listed>;
   const entry = async (height?: number) => (await list(height)).validators.find((validator) => validator.address === address);
   const untilEpoch = (epoch: number) => until(`epoch ${epoch} has begun`, async () => (await list()).epoch >= epoch);
 
@@ -97,7 +98,11 @@ describe('validators come and go', { timeout: 4 * SETUP_TIMEOUT_MS }, () => {
     const peer = `/ip4/127.0.0.1/tcp/${net.basePort + 1_000}`;
     const args = [PROGRAMS.nacre, 'join', '--genesis', net.genesis, '--peer', peer, '--home', home, '--validator', '--json'];
     program = startProgram(args);
-    const ready = () => program?.output().split('\n').find((line) => line.startsWith('{"ready":true'));
+    const ready = () =>
+      program
+        ?.output()
+        .split('\n')
+        .find((line) => line.startsWith('{"ready":true'));
     await until('the newcomer is ready', async () => ready() !== undefined);
     url = (JSON.parse(ready() ?? '') as { rpc: string }).rpc;
     const proof = await net.nacre(['keys', 'prove', '--home', home]);

@@ -22,7 +22,6 @@ import { NodeMetrics } from '../../src/metrics.ts';
 import type { KeyHolder } from '../../src/records/service-registrar.ts';
 import { ReplicaBackend } from '../../src/replica-backend.ts';
 import type { SubmissionJson } from '../../src/rpc/methods/submission.ts';
-import type { OffenceJson } from '../../src/rpc/methods/evidence-methods.ts';
 import type { CertificateJson, HeaderJson, RecordJson, TransactionJson } from '../../src/rpc/present.ts';
 import { type RpcOptions, type RunningRpc, startRpc } from '../../src/rpc/rpc-server.ts';
 import { systemClock, systemRandom } from '../../src/system-ports.ts';
@@ -218,7 +217,7 @@ interface Results {
   };
   readonly validator_dry_run: { readonly actsAtEpoch: number; readonly before: object; readonly after: object };
   readonly account_get: { readonly account: { readonly publicKey: string } | null };
-  readonly evidence_list: { readonly offences: readonly z.input<typeof OffenceJson>[]; readonly nextFrom: number | null };
+  readonly evidence_list: { readonly offences: readonly object[]; readonly nextFrom: number | null };
   readonly 'rpc.discover': OpenRpc;
 }
 

@@ -95,7 +95,9 @@ async function verifyList({ genesis: file, checkpoint }: Options, context: Comma
     verdicts.push({ offence, address, holds: verified.ok, reason: verified.ok ? null : verified.error.code });
   }
   context.print({ verified: verdicts }, () =>
-    verdicts.map(({ offence, address, holds, reason }) => `offence ${offence} of ${address}: ${holds ? 'holds' : `DOES NOT HOLD (${reason})`}`),
+    verdicts.map(
+      ({ offence, address, holds, reason }) => `offence ${offence} of ${address}: ${holds ? 'holds' : `DOES NOT HOLD (${reason})`}`,
+    ),
   );
   if (verdicts.some(({ holds }) => !holds)) context.exitWith(EXIT.invalid);
 }

@@ -12,10 +12,10 @@ import { createTestnet } from '../../new-testnet.ts';
 import { NodeError } from '../../node-error.ts';
 import { systemClock } from '../../system-ports.ts';
 import { EXIT } from '../exit-status.ts';
+import { parameterOption } from '../parameter-option.ts';
 import type { CommandContext } from '../program.ts';
 import { rotateValidatorKey } from '../rotate-validator-key.ts';
 import { openOperatorHome } from '../sign-and-submit.ts';
-import { parameterOption } from '../parameter-option.ts';
 import { wholeNumber } from '../whole-number.ts';
 
 const DEFAULT_SCHEME = 'ml-dsa-44';
@@ -214,7 +214,9 @@ function addKeyCommands(program: Command, context: CommandContext, passphrase: (
     });
   keys
     .command('rotate')
-    .description("replace a validator's key: the new one signs transactions at once and votes two epochs later; the node then erases the old one")
+    .description(
+      "replace a validator's key: the new one signs transactions at once and votes two epochs later; the node then erases the old one",
+    )
     .requiredOption('--home <dir>', 'home of the validator, whose node may go on running')
     .action(async ({ home }: { home: string }) => {
       const rotated = await rotateValidatorKey(home, context);

@@ -101,7 +101,7 @@ export function addValidatorCommands(program: Command, context: CommandContext):
     .command('approve')
     .description('approve a proposal')
     .argument('<id>', 'its id, or how it begins')
-    .requiredOption('--home <dir>', "home with the key of the validator that approves; NACRE_PASSPHRASE decrypts it")
+    .requiredOption('--home <dir>', 'home with the key of the validator that approves; NACRE_PASSPHRASE decrypts it')
     .action(async (start: string, { home }: { home: string }) => {
       const operator = await openOperatorHome(home, context);
       const id = (await findProposal(start, context)).id;

@@ -19,7 +19,7 @@ const SignedMessageJson = z.strictObject({
   signature: base64Text,
 });
 
-export const OffenceJson = z.strictObject({
+const OffenceJson = z.strictObject({
   offence: count.describe('Its number, from 0 on in the order of proof'),
   address: addressText,
   name: z.string().nullable().describe('As the genesis file calls the validator'),

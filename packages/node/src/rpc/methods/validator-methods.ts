@@ -22,7 +22,12 @@ const ValidatorJson = z.strictObject({
   nextWeight: count.describe('In the next epoch, unless it is quarantined before'),
   decidedWeight: count.describe('As decided so far for the epoch after that'),
   shard: chainNumber.nullable().describe('Null: chain 0 holds everything as yet'),
-  performance: z.number().min(0).max(1).nullable().describe('Share of the heights of the present epoch that it has signed; null before the first'),
+  performance: z
+    .number()
+    .min(0)
+    .max(1)
+    .nullable()
+    .describe('Share of the heights of the present epoch that it has signed; null before the first'),
   lastEpoch: z
     .strictObject({ epoch: count, heights: count, commits: count, proposals: count, passed: count })
     .nullable()
@@ -60,7 +65,8 @@ export function validatorMethods(backend: NodeBackend): Method[] {
   return [
     defineMethod({
       name: 'validator_list',
-      summary: 'The committee that decides a height and, of the next height, whoever joins or has left; how they do, and why they weigh what they do.',
+      summary:
+        'The committee that decides a height and, of the next height, whoever joins or has left; how they do, and why they weigh what they do.',
       params: z.strictObject({ chain: chainParam, height: z.int().min(1).optional().describe('The next one if not given') }),
       result: z.strictObject({
         chain: chainNumber,
