@@ -42,7 +42,7 @@ function walkBack(ledger: Ledger): CheckedStore {
       return problem('its list of transactions is not the one that was decided');
     for (const bodyHash of block.bodyHashes) {
       const body = ledger.body(bodyHash);
-      const decoded = body && ledger.decode(body);
+      const decoded = body && ledger.read(body);
       if (!decoded?.ok || !bytesEqual(decoded.value.bodyHash, bodyHash)) return problem('a transaction of it is missing or altered');
       transactions++;
     }
