@@ -17,12 +17,15 @@ export class LinkTable {
    * Whether a connection may be let in beside what the same peer has already. As a rule the first connection stays, and of two
    * that are dialled at once the later one is turned away before it counts. Otherwise:
    *
-   * - a process that was started anew is always believed: its old connection is dead, whatever it looks like;
+   * - a follower that was started anew is always believed: its old connection is dead, whatever it looks like;
+   * - a validator that was started anew waits until its old connection has ended, by its own word or by silence: a copied home has
+   *   the same peer key, and two processes that take each other's place would both believe for a moment that it is theirs;
    * - a dialer that dials again has lost what it dialled before, so the listener follows it.
    */
   welcomes(peerId: string, candidate: Candidate, direction: 'inbound' | 'outbound'): boolean {
     const present = this.#byPeerId.get(peerId);
-    if (present === undefined || !bytesEqual(present.candidate.instance, candidate.instance)) return true;
+    if (present === undefined) return true;
+    if (!bytesEqual(present.candidate.instance, candidate.instance)) return present.candidate.key === null;
     return present.connection.direction === 'inbound' && direction === 'inbound';
   }
 
@@ -33,7 +36,8 @@ export class LinkTable {
   admits(peerId: string, candidate: Candidate, direction: 'inbound' | 'outbound'): boolean {
     if (this.welcomes(peerId, candidate, direction)) return true;
     const present = this.#byPeerId.get(peerId);
-    if (present?.connection.direction === direction) return false;
+    if (present === undefined || present.connection.direction === direction) return false;
+    if (!bytesEqual(present.candidate.instance, candidate.instance)) return false;
     return (direction === 'outbound') === this.#ownPeerId < peerId;
   }
 

@@ -14,14 +14,14 @@ const SECURITY = {
 function link(
   peerId: string,
   direction: 'inbound' | 'outbound',
-  options: { instance?: number; id?: string; epoch?: number } = {},
+  options: { instance?: number; id?: string; epoch?: number; key?: Uint8Array } = {},
 ): PeerLink {
   const connection = {
     id: options.id ?? `${peerId}-${direction}`,
     direction,
     remotePeer: { toString: () => peerId },
   } as unknown as Connection;
-  const candidate = { claim: null, key: null, instance: Uint8Array.of(options.instance ?? 1) };
+  const candidate = { claim: null, key: options.key ?? null, instance: Uint8Array.of(options.instance ?? 1) };
   return new PeerLink({
     connection,
     candidate,
@@ -64,9 +64,30 @@ test('a second connection is not welcome while the first stands, unless its dial
 });
 
 // @mutation packages/network/src/link-table.ts
-// -     if (present === undefined || !bytesEqual(present.candidate.instance, candidate.instance)) return true;
-// +     if (present === undefined) return true;
-test.each(['inbound', 'outbound'] as const)('a peer that was restarted takes the place of its dead connection, %s', (direction) => {
+// - return present.candidate.key === null;
+// + return true;
+// @mutation packages/network/src/link-table.ts
+// -     if (!bytesEqual(present.candidate.instance, candidate.instance)) return false;
+// +
+test('another process with the key of a validator does not take its place while its connection lives, whoever dialled', () => {
+  for (const [own, direction] of [
+    ['a', 'inbound'],
+    ['z', 'inbound'],
+    ['a', 'outbound'],
+    ['z', 'outbound'],
+  ] as const) {
+    for (const present of ['inbound', 'outbound'] as const) {
+      const table = new LinkTable(own);
+      table.add(link('m', present, { key: new Uint8Array(1) }));
+      expect([table.welcomes('m', candidate(2), direction), table.admits('m', candidate(2), direction)]).toEqual([false, false]);
+    }
+  }
+});
+
+// @mutation packages/network/src/link-table.ts
+// - if (!bytesEqual(present.candidate.instance, candidate.instance)) return present
+// + if (false) return present
+test.each(['inbound', 'outbound'] as const)('a follower that was restarted takes the place of its dead connection, %s', (direction) => {
   for (const own of ['a', 'z']) {
     const table = new LinkTable(own);
     table.add(link('m', direction === 'inbound' ? 'outbound' : 'inbound'));

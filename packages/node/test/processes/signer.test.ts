@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SETUP_TIMEOUT_MS, until } from '../support/running-testnet.ts';
-import { type Part, SignerTestnet } from '../support/signer-testnet.ts';
+import { type Part, WatchedTestnet } from '../support/watched-testnet.ts';
 
 /** `npm run test:crash` asks for fifty. */
 const CYCLES = Math.ceil(Number(process.env.NACRE_CRASH_CYCLES ?? 10) / 2);
@@ -14,12 +14,13 @@ const OTHERS: readonly Part[] = ['node1', 'node2', 'node3'];
 const VICTIMS: readonly (readonly Part[])[] = [['signer'], ['node0'], ['signer', 'node0']];
 
 describe('a validator whose key is in another process', () => {
-  let net: SignerTestnet;
+  let net: WatchedTestnet;
   let loading = true;
   const loads: Promise<void>[] = [];
 
   beforeAll(async () => {
-    net = await SignerTestnet.prepare();
+    net = await WatchedTestnet.prepare();
+    await net.moveKeyToSigner();
     net.start('signer', 'node0', ...OTHERS);
     await net.untilReady('node0', ...OTHERS);
     for (const part of ['node1', 'node2'] as const) loads.push(load(part));

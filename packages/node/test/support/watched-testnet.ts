@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Address, toHex } from '@nacre/base';
@@ -13,6 +14,7 @@ import type { ConfigurationFile } from '../../src/configuration-schema.ts';
 import { freePorts } from '../../src/free-ports.ts';
 import { createHome, homePaths, newKey, openHome } from '../../src/home.ts';
 import { createTestnet, type TestnetNode } from '../../src/new-testnet.ts';
+import { writePeerKey } from '../../src/peer-key.ts';
 import { systemRandom } from '../../src/system-ports.ts';
 import { LossyDisk } from './lossy-disk.ts';
 import { PROGRAMS, until } from './running-testnet.ts';
@@ -26,8 +28,8 @@ interface Life {
   output: string;
 }
 
-/** Four validators as processes; the key of the first is held by a signer. Each process is started and killed on its own. */
-export class SignerTestnet {
+/** Four validators as processes, each started and killed on its own. Of the first, everything is watched that it ever says. */
+export class WatchedTestnet {
   readonly directory: string;
   readonly #nodes: readonly TestnetNode[];
   readonly #lives = new Map<Part, Life>();
@@ -46,34 +48,65 @@ export class SignerTestnet {
     this.#twinPort = twinPort;
   }
 
-  /** Makes all homes: that of validator 0 becomes the signer's, and its node gets one without a key. */
-  static async prepare(): Promise<SignerTestnet> {
-    const directory = await mkdtemp(join(tmpdir(), 'nacre-signer-'));
+  /** Makes the homes of four validators, each with its key. */
+  static async prepare(): Promise<WatchedTestnet> {
+    const directory = await mkdtemp(join(tmpdir(), 'nacre-watched-'));
     const from = 20_000 + 40 * (process.pid % 500);
     const { rpcPort } = await freePorts('127.0.0.1', from, from + 1_000);
-    const { nodes } = await createTestnet({ directory: join(directory, 'net'), nodes: 4, basePort: rpcPort }, Date.now());
-    const [first] = nodes as [TestnetNode];
-    const signerHome = join(directory, 'signer');
-    await rename(first.home, signerHome);
-    const { genesis, validator } = await openHome(homePaths(signerHome), { genesisPath: 'genesis.json', passphrase: undefined });
+    const { nodes, genesis } = await createTestnet({ directory: join(directory, 'net'), nodes: 4, basePort: rpcPort }, Date.now());
+    const address = genesis.validators.find(({ name }) => name === 'node0')?.address as Address;
+    return new WatchedTestnet(directory, { nodes, address, twinPort: rpcPort + nodes.length });
+  }
+
+  /** Gives the key of validator 0 to a signer, which gets its home; its node and a second one get homes without a key. */
+  async moveKeyToSigner(): Promise<void> {
+    await rename(this.home('node0'), this.home('signer'));
+    const paths = homePaths(this.home('signer'));
+    const { genesis, validator } = await openHome(paths, { genesisPath: 'genesis.json', passphrase: undefined });
     if (validator === null) throw new Error('validator 0 has a key');
-    const twinPort = rpcPort + nodes.length;
-    const net = new SignerTestnet(directory, { nodes, address: validator.address, twinPort });
-    const configuration = JSON.parse(await readFile(homePaths(signerHome).configuration, 'utf8')) as ConfigurationFile;
-    const signer = { socket: net.socket };
-    const listen = [`/ip4/127.0.0.1/tcp/${twinPort + 1_000}`];
-    const twin = { ...configuration, signer, listen, rpc: { ...configuration.rpc, port: twinPort } };
-    for (const [home, own] of [[first.home, { ...configuration, signer }] as const, [net.home('twin'), twin] as const]) {
+    const configuration = { ...(await this.#configurationOf('signer')), signer: { socket: this.socket } };
+    for (const [part, own] of [['node0', configuration] as const, ['twin', this.#onTwinPorts(configuration)] as const]) {
       await createHome({
-        directory: home,
+        directory: this.home(part),
         scheme: genesis.scheme,
-        genesisText: await readFile(homePaths(signerHome).genesis, 'utf8'),
+        genesisText: await readFile(paths.genesis, 'utf8'),
         configuration: own,
         validator: { ...validator, seed: null },
         service: newKey(genesis.scheme),
       });
     }
-    return net;
+  }
+
+  /**
+   * Makes the home of a twin: a copy of validator 0's as it is, on ports of its own.
+   *
+   * @param asOtherPeer with another peer key: as the same peer, it is refused by whoever is connected to the first
+   */
+  async copyToTwin({ asOtherPeer }: { readonly asOtherPeer: boolean }): Promise<void> {
+    const paths = homePaths(this.home('twin'));
+    await rm(paths.directory, { recursive: true, force: true });
+    await cp(this.home('node0'), paths.directory, { recursive: true, filter: (path) => !path.endsWith('.sock') });
+    await writeFile(paths.configuration, JSON.stringify(this.#onTwinPorts(await this.#configurationOf('node0'))));
+    if (!asOtherPeer) return;
+    await rm(paths.peerKey);
+    await writePeerKey(paths.peerKey);
+  }
+
+  /** The home of the twin becomes that of the node, which stays on its ports. */
+  async putTwinInPlace(): Promise<void> {
+    const configuration = await readFile(homePaths(this.home('node0')).configuration);
+    await rm(this.home('node0'), { recursive: true });
+    await rename(this.home('twin'), this.home('node0'));
+    await writeFile(homePaths(this.home('node0')).configuration, configuration);
+  }
+
+  async #configurationOf(part: Part): Promise<ConfigurationFile> {
+    return JSON.parse(await readFile(homePaths(this.home(part)).configuration, 'utf8')) as ConfigurationFile;
+  }
+
+  #onTwinPorts(configuration: ConfigurationFile): ConfigurationFile {
+    const listen = [`/ip4/127.0.0.1/tcp/${this.#twinPort + 1_000}`];
+    return { ...configuration, listen, rpc: { ...configuration.rpc, port: this.#twinPort } };
   }
 
   get socket(): string {
@@ -170,6 +203,7 @@ export class SignerTestnet {
    */
   async checkStatements(): Promise<void> {
     for (const part of ['signer', 'node0', 'twin'] as const) {
+      if (!existsSync(homePaths(this.home(part)).journal)) continue;
       for (const [place, content] of await this.#statementsOf(part)) {
         const before = this.#said.get(place);
         if (before !== undefined && before !== content) throw new Error(`two statements at ${place}: ${before} and ${content} (${part})`);
@@ -215,6 +249,8 @@ export class SignerTestnet {
     const directory = new FileDirectory(copy);
     const journal = await VoteJournal.open({ validator: this.#address }, { directory, store: new LossyDisk().store, random: systemRandom });
     await directory.close();
+    // A home that was behind another process with its key: what it had said before was read when that process was killed.
+    if (journal.doubt?.code === 'VOTE_UNKNOWN') return new Map();
     if (journal.doubt !== null) throw new Error(`the journal of ${part} is in doubt: ${JSON.stringify(journal.doubt)}`);
     const said = new Map<string, string>();
     for (const height of new Set(journal.entriesAbove(0).map((entry) => entry.height))) {
