@@ -224,7 +224,7 @@ describe('a full disk', { timeout: SETUP_TIMEOUT_MS }, () => {
       // Which write meets the full disk first is chance: the client's own, or the block's, which ends the node.
       expect(['STORE_FAILED', 'STOPPED', 'RPC_UNREACHABLE']).toEqual(expect.arrayContaining([...refusals]));
       expect(await node.ended).toBe(8);
-      expect(node.output()).toMatch(/No space left on device[\s\S]*Check free space/);
+      expect(node.output()).toMatch(/[Nn]o space left on device[\s\S]*Check free space/);
     } finally {
       await net.remove();
     }
