@@ -51,6 +51,8 @@ const commit: FakeChain['onSubmit'] = (transaction) => chain.commit(transaction)
 const pending: FakeChain['onSubmit'] = ({ txId, contents: { validUntilMs } }) =>
   resultBody({ txId: toHex(txId), chain: 0, status: 'pending', validUntilMs, height: null, index: null });
 const refuse: FakeChain['onSubmit'] = () => errorBody('NOT_A_WRITER', { retryable: false });
+/** Longer than sending takes, on a busy machine too: whoever does not wait is found out. */
+const SLOW_PUT_MS = 1_500;
 const distinct = (): number => new Set(chain.submitted.map(({ txId }) => toHex(txId))).size;
 
 describe('an item', () => {
@@ -61,8 +63,7 @@ describe('an item', () => {
   // - if (!this.#isTold) await this.#context.onFinal(outcome);
   // + setTimeout(() => this.#context.onFinal(outcome), 50);
   test('is kept before it is sent, and told before it is forgotten', async () => {
-    // Longer than sending takes: whoever does not wait is found out.
-    store.putMs = 300;
+    store.putMs = SLOW_PUT_MS;
     const outbox = await open();
     const { id, outcome } = await outbox.submit(note(1));
     expect(await outcome).toMatchObject({ id, status: 'committed', height: 5, index: 0 });
@@ -140,7 +141,7 @@ describe('operations are signed anew', () => {
   // - await store.put({ id: this.id, content: encodeContent({ kind: 'transaction', tx: anew.bytes }) });
   // + void store.put({ id: this.id, content: encodeContent({ kind: 'transaction', tx: anew.bytes }) });
   test('when a decided block is past their time, and are kept before they are sent', async () => {
-    store.putMs = 300;
+    store.putMs = SLOW_PUT_MS;
     answers((transaction) => chain.expire(transaction, { isDecided: true }), commit);
     await (await (await open()).submit(note(1))).outcome;
     expect(events).toEqual(['kept transaction', 'sent', 'kept transaction', 'sent', 'told', 'forgotten']);
