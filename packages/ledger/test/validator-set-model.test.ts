@@ -1,8 +1,18 @@
 import { toHex } from '@nacre/base';
-import { type Operation, proposalId, type SetChange, type Transaction } from '@nacre/ledger';
+import {
+  advanceCheckpoint,
+  type Checkpoint,
+  changesCommittee,
+  genesisCheckpoint,
+  type Operation,
+  proposalId,
+  type SetChange,
+  type Transaction,
+} from '@nacre/ledger';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EpochChain } from './support/epoch-chain.ts';
+import { fakeVerifier } from './support/fake-keys.ts';
 import { type OracleChange, SetOracle } from './support/set-oracle.ts';
 import type { TestKey } from './support/test-chain.ts';
 
@@ -51,9 +61,11 @@ class Model {
   readonly #ids: Uint8Array[] = [];
   #signers: readonly string[] | null = null;
   #blocksOfEpoch = 0;
+  #checkpoint: Checkpoint;
 
   private constructor(chain: EpochChain) {
     this.chain = chain;
+    this.#checkpoint = genesisCheckpoint(chain.genesis);
     this.#keys = new Map(NAMES.map((each) => [each, each.startsWith('v') ? chain.validator(Number(each.slice(1))) : chain.key(each)]));
     this.oracle.committeeBefore = new Set(this.oracle.committee.keys());
   }
@@ -88,7 +100,22 @@ class Model {
     const ended = oracle.block(parent, EPOCH_BLOCKS, ++this.#blocksOfEpoch);
     this.#signers = signers;
     if (ended) this.#blocksOfEpoch = 0;
-    return { actual: { outcomes, ...this.#actual() }, expected: { outcomes: expected, ...this.#expected() } };
+    const followed = await this.#follow();
+    return { actual: { outcomes, followed, ...this.#actual() }, expected: { outcomes: expected, followed: true, ...this.#expected() } };
+  }
+
+  /** A light client goes on by one block. @returns whether it is where the chain is, or why not */
+  async #follow(): Promise<unknown> {
+    const { genesis, ledger } = this.chain;
+    const update = ledger.lightUpdate({ fromHeight: this.#checkpoint.height });
+    if (!update.ok) return update.error;
+    const advanced = await advanceCheckpoint(this.#checkpoint, update.value.bytes, { genesis, verifier: fakeVerifier });
+    if (!advanced.ok) return advanced.error;
+    this.#checkpoint = advanced.value;
+    const { height, committee } = advanced.value;
+    // The last block of a committee says who comes next when the one after it is there.
+    const isThere = height === ledger.tip.height || ledger.tip.header === null || changesCommittee(ledger.tip.header);
+    return isThere && toHex(ledger.committeeAt(height + 1).hash) === toHex(committee.hash);
   }
 
   #actual(): object {
