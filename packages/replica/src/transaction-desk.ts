@@ -64,7 +64,11 @@ export class TransactionDesk {
     const fresh: Transaction[] = [];
     for (const body of bodies) {
       const decoded = ledger.decode(body);
-      if (!decoded.ok) return transport.penalize(view.peer.id, decoded.error);
+      if (!decoded.ok) {
+        // Around a change of the parameters, a peer at another height goes by other limits: no reason to blame it.
+        if (ledger.read(body).ok) continue;
+        return transport.penalize(view.peer.id, decoded.error);
+      }
       if (mempool.has(decoded.value.txId) || !ledger.includable(decoded.value, clock.nowMs()).ok) continue;
       fresh.push(decoded.value);
     }

@@ -203,12 +203,33 @@ describe('what peers pass on', () => {
     expect(stage.penaltiesOf(actor)).toEqual([{ against: puppets[0]?.name, code: 'MALFORMED' }]);
   });
 
-  test('costs nothing if it is only late, unknown or known', async () => {
+  /** A transaction as another epoch's parameters may allow it. */
+  function beyondLimits(): Promise<Transaction> {
+    const { genesis } = stage.chain;
+    const signer = stage.chain.key(1);
+    return buildTransaction({
+      genesis,
+      account: signer.address,
+      signer,
+      nonce: new Uint8Array(16),
+      validUntilMs: now() + 1000,
+      parameters: { ...genesis.parameters, operationsMax: 1024 },
+      operations: Array.from(
+        { length: genesis.parameters.operationsMax + 1 },
+        () => ({ kind: 'validator.recover', nonce: new Uint8Array(16) }) as const,
+      ),
+    });
+  }
+
+  // @mutation packages/replica/src/transaction-desk.ts
+  // - if (ledger.read(body).ok) continue;
+  // +
+  test('costs nothing if it is only late, unknown, known, or beyond the limits of this epoch', async () => {
     const known = await stage.chain.anyTransaction(1);
     await actor.replica.submit(known.bytes);
     const late = await stage.chain.anyTransaction(1, { validUntilMs: now() - 1 });
     const stranger = await stage.chain.transaction(new TestKey('stranger'), [{ kind: 'validator.recover', nonce: new Uint8Array(16) }]);
-    puppets[0]?.say({ kind: 'transactions', bodies: [known.bytes, late.bytes, stranger.bytes] });
+    puppets[0]?.say({ kind: 'transactions', bodies: [known.bytes, late.bytes, stranger.bytes, (await beyondLimits()).bytes] });
     await stage.clock.run(10);
     expect(stage.penaltiesOf(actor)).toEqual([]);
     expect(actor.replica.status().pending).toBe(1);
