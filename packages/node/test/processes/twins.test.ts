@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SETUP_TIMEOUT_MS, until } from '../support/running-testnet.ts';
 import { type Part, WatchedTestnet } from '../support/watched-testnet.ts';
 
-/** `npm run test:crash` asks for fifty. */
+/** `npm run test:crash` asks for fifty cycles in all. */
 const CYCLES = Math.ceil(Number(process.env.NACRE_CRASH_CYCLES ?? 10) / 5);
 const TIMEOUT_MS = 240_000;
 /** Looks in a row that find the same one voting. */
