@@ -22,6 +22,9 @@ import { PROGRAMS, until } from './running-testnet.ts';
 /** Names of the processes: the signer of validator 0, its node, a second node on the same signer, and the other validators. */
 export type Part = 'signer' | 'node0' | 'twin' | 'node1' | 'node2' | 'node3';
 
+/** Several processes start at once, on a machine that may do much else. */
+const READY_MS_MAX = 170_000;
+
 interface Life {
   readonly child: ChildProcess;
   readonly exited: Promise<unknown>;
@@ -169,7 +172,7 @@ export class WatchedTestnet {
   }
 
   async untilReady(...parts: Part[]): Promise<void> {
-    for (const part of parts) await until(`${part} is ready`, async () => (await this.state(part))?.state === 'NORMAL');
+    for (const part of parts) await until(`${part} is ready`, async () => (await this.state(part))?.state === 'NORMAL', READY_MS_MAX);
   }
 
   /** Waits until a block above the present one is certified by validator 0, too. */
