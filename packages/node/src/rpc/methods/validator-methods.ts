@@ -1,6 +1,6 @@
 import { type Address, bytesEqual, type Refusal, toHex } from '@nacre/base';
 import { formatAddress, parseAddress } from '@nacre/crypto';
-import { faultTolerance, type Member, type Proposal } from '@nacre/ledger';
+import { faultTolerance, type Member } from '@nacre/ledger';
 import { z } from 'zod';
 import type { NodeBackend } from '../../backend.ts';
 import { whyRefused } from '../change-refusals.ts';
@@ -58,6 +58,8 @@ const ServingJson = z.strictObject({
   validators: z.array(z.strictObject({ address: addressText, weight: count })),
 });
 
+type ListedProposal = ReturnType<NodeBackend['ledger']['validatorSet']['proposals']>[number];
+
 /** Who decides, what is proposed about that, and what it would lead to. */
 export function validatorMethods(backend: NodeBackend): Method[] {
   const { ledger, genesis } = backend;
@@ -109,7 +111,7 @@ export function validatorMethods(backend: NodeBackend): Method[] {
       errors: [],
       handle: () => {
         const { epoch, totalWeight } = committeeNow();
-        const proposals = ledger.validatorSet.proposals().map(({ id, proposal }) => ({ id: toHex(id), ...proposalJson(proposal) }));
+        const proposals = ledger.validatorSet.proposals().map(proposalJson);
         return { epoch, totalWeight, neededWeight: quorumWeight(totalWeight), proposals };
       },
     }),
@@ -195,11 +197,12 @@ export function validatorMethods(backend: NodeBackend): Method[] {
     return genesis.validators.find((known) => bytesEqual(known.address, address))?.name ?? null;
   }
 
-  function proposalJson({ change, proposer, openedMs, expiresMs, approvals, approved }: Proposal) {
+  function proposalJson({ id, proposal, approvedWeight }: ListedProposal): z.input<typeof ProposalJson> {
+    const { change, proposer, openedMs, expiresMs, approvals, approved } = proposal;
     const { committee, totalWeight } = committeeNow();
     const counted = approvals.map((address) => ({ address: formatAddress(address), weight: weightIn(committee, address) }));
-    const approvedWeight = counted.reduce((sum, { weight }) => sum + weight, 0);
     return {
+      id: toHex(id),
       change: setChangeJson(change),
       proposer: formatAddress(proposer),
       openedMs,
