@@ -1,4 +1,4 @@
-import { type Address, bytesEqual, type Log, type Signer } from '@nacre/base';
+import { type Address, assert, bytesEqual, type Log, type Signer } from '@nacre/base';
 import { PROPOSAL_CONTEXT, proposalMessageCodec, VOTE_CONTEXT, voteMessageCodec } from '@nacre/consensus';
 import { type Ledger, TRANSACTION_CONTEXT } from '@nacre/ledger';
 import { NodeError } from './node-error.ts';
@@ -36,15 +36,20 @@ export class ValidatorKeys implements Signer {
     return this.#signers;
   }
 
-  /** What transactions are signed with now. */
+  /** What transactions are signed with now; for the moment in which a rotation is decided and the new key not read yet, still the old one. */
   get publicKey(): Uint8Array {
-    return this.#signerOf(this.#accountKey()).publicKey;
+    const key = this.#accountKey();
+    const signer = (key && this.#held(key)) ?? this.#signers[0];
+    assert(signer !== undefined, 'a home has a key');
+    return signer.publicKey;
   }
 
   /** @throws {NodeError} `KEY_MISSING` if the key that is asked for is in no file of this home */
   async sign(message: Uint8Array, context: string): Promise<Uint8Array> {
-    const key = this.#keyFor(message, context);
-    return this.#signerOf(key).sign(message, context);
+    const key = this.#keyFor(message, context) ?? this.publicKey;
+    // Several blocks may have been applied since the keys were looked at.
+    const signer = this.#held(key) ?? (await this.#read(key));
+    return signer.sign(message, context);
   }
 
   /** From here on the chain decides which key signs. */
@@ -63,9 +68,8 @@ export class ValidatorKeys implements Signer {
   async #settle(log: Log): Promise<void> {
     const needed = this.#neededKeys();
     if (needed.some((key) => this.#held(key) === undefined)) {
-      const signers = await this.#files.read();
-      if (signers.length > this.#signers.length) log.info({ keys: signers.length }, 'a new key of this validator is taken up');
-      this.#signers = signers;
+      this.#signers = await this.#files.read();
+      log.info({ keys: this.#signers.length }, 'the keys of this validator are read again');
     }
     const [oldest] = this.#signers;
     const isNeeded = needed.some((key) => oldest !== undefined && bytesEqual(key, oldest.publicKey));
@@ -105,8 +109,9 @@ export class ValidatorKeys implements Signer {
     return this.#signers.find(({ publicKey }) => bytesEqual(publicKey, key));
   }
 
-  #signerOf(key: Uint8Array | undefined): Signer {
-    const signer = key === undefined ? this.#signers[0] : this.#held(key);
+  async #read(key: Uint8Array): Promise<Signer> {
+    this.#signers = await this.#files.read();
+    const signer = this.#held(key);
     if (signer !== undefined) return signer;
     throw new NodeError('KEY_MISSING', 'the network knows this validator by a key that is not in its home', {
       hint: 'Its key was rotated: put the key file that `nacre keys rotate` made back into the home.',

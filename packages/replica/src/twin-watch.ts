@@ -1,5 +1,5 @@
 import { type Address, bytesEqual, type Log, type Peer, type Signer, type Transport, toHex, type Verifier } from '@nacre/base';
-import { type ChainContext, VOTE_CONTEXT, type Vote, voteMessage } from '@nacre/consensus';
+import { type ChainContext, type Validator, VOTE_CONTEXT, type Vote, voteMessage } from '@nacre/consensus';
 import type { Ledger, VoteJournal } from '@nacre/ledger';
 import type { InstanceGuard } from './instance-guard.ts';
 import type { PeerView } from './peer-table.ts';
@@ -34,17 +34,18 @@ export class TwinWatch {
     if (known === undefined || isLater(vote, known)) this.#latestVotes.set(key, vote);
   }
 
-  /** Asks a validator to stand behind this process, unless it does. */
+  /** Asks a validator to stand behind this process, unless it does. Whoever is not in the committee has nothing to claim. */
   claim(peer: Peer): void {
     const { identity, guard } = this.#dependencies;
-    if (identity === null || peer.validator === undefined || guard.isAcknowledgedBy(peer.id)) return;
+    if (identity === null || peer.validator === undefined || guard.isAcknowledgedBy(peer.id) || this.#place() === null) return;
     this.#send(peer.id, { kind: 'instance', instance: guard.instance });
   }
 
   answer(view: PeerView, instance: Uint8Array): void {
-    const { guard, transport, log } = this.#dependencies;
+    const { guard, log } = this.#dependencies;
     const { id, validator } = view.peer;
-    if (validator === undefined) return transport.penalize(id, { code: 'INSTANCE_UNPROVEN' });
+    // No offence: at the border of two epochs a validator that joins or has left is a block ahead of us, or behind.
+    if (validator === undefined) return;
     const accepted = guard.claim(id, validator, instance);
     if (!accepted) log.warn({ validator: toHex(validator) }, 'second process with one validator key refused');
     const latest = this.#latestVotes.get(toHex(validator));
@@ -76,11 +77,16 @@ export class TwinWatch {
 
   /** While a key is being replaced, the old one votes and the new one signs everything else. */
   #votingKeys({ publicKey }: Signer): Uint8Array[] {
+    const voting = this.#place()?.publicKey ?? publicKey;
+    return bytesEqual(voting, publicKey) ? [publicKey] : [voting, publicKey];
+  }
+
+  /** Ours in the committee of the next height, if it has us. */
+  #place(): Validator | null {
     const { guard, ledger } = this.#dependencies;
     const committee = ledger.committeeAt(ledger.tip.height + 1);
     const index = guard.self === null ? null : committee.indexOf(guard.self);
-    const voting = index === null ? publicKey : committee.validator(index).publicKey;
-    return bytesEqual(voting, publicKey) ? [publicKey] : [voting, publicKey];
+    return index === null ? null : committee.validator(index);
   }
 
   #send(peerId: string, message: Message): void {

@@ -238,7 +238,8 @@ describe('acknowledgements', () => {
     stranger.say({ kind: 'instance', instance: hashOf(5).slice(0, 16) });
     stranger.say({ kind: 'instance-answer', instance: hashOf(5).slice(0, 16), accepted: true, votes: [] });
     await stage.clock.run(20);
-    expect(stage.penaltiesOf(actor)).toEqual([{ against: 'stranger', code: 'INSTANCE_UNPROVEN' }]);
+    // It may be a validator from the next block on.
+    expect(stage.penaltiesOf(actor)).toEqual([]);
     expect(stranger.heard('instance-answer')).toEqual([]);
   });
 });
