@@ -7,11 +7,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../src/cli/program.ts';
 import { callRpc } from '../src/cli/rpc-client.ts';
 import { readConfiguration } from '../src/configuration.ts';
-import { freePorts } from '../src/free-ports.ts';
 import { homePaths, openHome, readConfigurationText } from '../src/home.ts';
 import { createTestnet, type TestnetNode } from '../src/new-testnet.ts';
 import { type RunningNode, startNode } from '../src/node.ts';
 import { capturedIo } from './support/captured-io.ts';
+import { freeBasePort } from './support/free-base-port.ts';
 import { until } from './support/running-testnet.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
 
@@ -34,9 +34,8 @@ describe('four nodes in one process', { timeout: SETUP_MS }, () => {
   beforeAll(async () => {
     // That of `temporaryDirectory` lasts for one test.
     const directory = await mkdtemp(join(tmpdir(), 'nacre-nodes-'));
-    const from = 40_000 + (process.pid % 200) * 40;
-    const { rpcPort } = await freePorts('127.0.0.1', from, from + 1_000);
-    const made = await createTestnet({ directory: join(directory, 'net'), nodes: 4, basePort: rpcPort }, Date.now());
+    const basePort = await freeBasePort();
+    const made = await createTestnet({ directory: join(directory, 'net'), nodes: 4, basePort }, Date.now());
     nodes = made.nodes;
     addresses = made.genesis.validators.map(({ address }) => formatAddress(address));
     running = await Promise.all(nodes.map(start));

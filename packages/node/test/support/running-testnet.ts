@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { callRpc } from '../../src/cli/rpc-client.ts';
-import { freePorts } from '../../src/free-ports.ts';
+import { freeBasePort } from './free-base-port.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/testnet/main.ts', import.meta.url));
 const CLI = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -43,10 +43,7 @@ export class RunningTestnet {
   /** Makes the directory and finds ports; nothing runs yet. */
   static async prepare(): Promise<RunningTestnet> {
     const directory = await mkdtemp(join(tmpdir(), 'nacre-net-'));
-    // Apart for each test process, which all look for free ports at the same time.
-    const from = 20_000 + 40 * (process.pid % 500);
-    const { rpcPort } = await freePorts('127.0.0.1', from, from + 1_000);
-    return new RunningTestnet(directory, rpcPort);
+    return new RunningTestnet(directory, await freeBasePort());
   }
 
   get genesis(): string {

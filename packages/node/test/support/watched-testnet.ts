@@ -11,11 +11,11 @@ import { FileDirectory } from '@nacre/ledger/level';
 import { restoreOwnMessages } from '@nacre/replica';
 import { callRpc } from '../../src/cli/rpc-client.ts';
 import type { ConfigurationFile } from '../../src/configuration-schema.ts';
-import { freePorts } from '../../src/free-ports.ts';
 import { createHome, homePaths, newKey, openHome } from '../../src/home.ts';
 import { createTestnet, type TestnetNode } from '../../src/new-testnet.ts';
 import { writePeerKey } from '../../src/peer-key.ts';
 import { systemRandom } from '../../src/system-ports.ts';
+import { freeBasePort } from './free-base-port.ts';
 import { LossyDisk } from './lossy-disk.ts';
 import { PROGRAMS, until } from './running-testnet.ts';
 
@@ -54,11 +54,10 @@ export class WatchedTestnet {
   /** Makes the homes of four validators, each with its key. */
   static async prepare(): Promise<WatchedTestnet> {
     const directory = await mkdtemp(join(tmpdir(), 'nacre-watched-'));
-    const from = 20_000 + 40 * (process.pid % 500);
-    const { rpcPort } = await freePorts('127.0.0.1', from, from + 1_000);
-    const { nodes, genesis } = await createTestnet({ directory: join(directory, 'net'), nodes: 4, basePort: rpcPort }, Date.now());
+    const basePort = await freeBasePort();
+    const { nodes, genesis } = await createTestnet({ directory: join(directory, 'net'), nodes: 4, basePort }, Date.now());
     const address = genesis.validators.find(({ name }) => name === 'node0')?.address as Address;
-    return new WatchedTestnet(directory, { nodes, address, twinPort: rpcPort + nodes.length });
+    return new WatchedTestnet(directory, { nodes, address, twinPort: basePort + nodes.length });
   }
 
   /** Gives the key of validator 0 to a signer, which gets its home; its node and a second one get homes without a key. */
