@@ -82,7 +82,7 @@ async function rotate(): Promise<void> {
 
 // @mutation packages/node/src/validator-keys.ts
 // - if (context === TRANSACTION_CONTEXT) return this.#accountKey();
-// + if (context === TRANSACTION_CONTEXT) return undefined;
+// + if (context === '') return this.#accountKey();
 // @mutation packages/node/src/validator-keys.ts
 // - return this.#keyIn(this.#ledger?.epochOf(height)?.committee) ?? this.#accountKey();
 // + return this.#accountKey();
