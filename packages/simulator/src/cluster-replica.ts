@@ -5,9 +5,9 @@ import { Replica, type ReplicaDependencies, type ReplicaOptions, type ReplicaSta
 export interface ClusterReplica extends Pick<Replica, 'start' | 'stop' | 'finished' | 'submit' | 'transactionStatus'> {
   status(): Pick<ReplicaStatus, 'doubt' | 'peers'>;
   onDecided(listener: (block: Applied) => void): () => void;
-  readonly ledger: { readonly tip: Pick<Tip, 'height' | 'blockHash' | 'timeMs' | 'stateRoot' | 'certificate'> } & Pick<
+  readonly ledger: { readonly tip: Pick<Tip, 'height' | 'blockHash' | 'timeMs' | 'stateRoot' | 'header' | 'certificate'> } & Pick<
     Ledger,
-    'records' | 'blockAt' | 'loadBlock' | 'propose' | 'prove'
+    'records' | 'blockAt' | 'loadBlock' | 'propose' | 'prove' | 'epochOf' | 'nextEpoch' | 'committeeAt' | 'validatorSet'
   >;
 }
 

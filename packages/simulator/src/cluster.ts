@@ -21,6 +21,8 @@ import type { Trace } from './trace.ts';
 const GENESIS_TIME_MS = 1_800_000_000_000;
 export const EPOCH_MS = GENESIS_TIME_MS + 60_000;
 
+/** How long a proposed change can be approved, in ms: some run out. */
+const PROPOSAL_WINDOW_MS = 2_000;
 /** Signatures that a node remembers: few, so that some are forgotten within a run. */
 const VERIFIED_SIGNATURES_MAX = 500;
 
@@ -53,6 +55,8 @@ export class Cluster {
   readonly network: SimNetwork;
   /** The validators' keys, in the order of the nodes. */
   readonly validators: readonly KeyHolder[];
+  /** Those of the followers, where they may become validators. */
+  readonly candidates: readonly KeyHolder[];
   readonly byzantine: ByzantineNodes;
   readonly #dependencies: ClusterDependencies;
 
@@ -63,11 +67,16 @@ export class Cluster {
     this.#dependencies = dependencies;
     const keys = random.fork('keys');
     this.validators = scenario.weights.map(() => newKeyHolder(kit, keys));
+    const { changes, followers } = scenario;
+    this.candidates = Array.from({ length: changes === null ? 0 : followers }, () => newKeyHolder(kit, keys));
     this.genesis = createGenesis({
       network: 'simulated',
       timeMs: GENESIS_TIME_MS,
       scheme: SIMULATED_SCHEME,
       validators: this.validators.map(({ signer }, node) => ({ publicKey: signer.publicKey, weight: scenario.weights[node] as number })),
+      ...(changes === null
+        ? {}
+        : { parameters: { epochMs: changes.epochMs, epochBlocksMin: changes.epochBlocksMin, proposalWindowMs: PROPOSAL_WINDOW_MS } }),
     });
     this.byzantine = new ByzantineNodes(
       { scenario, genesis: this.genesis, keys: this.validators },
@@ -97,11 +106,12 @@ export class Cluster {
     const { regions } = scenario;
     if (regions.length > 0) this.network.setDistances((from, to) => distanceMs(regions[from] as Region, regions[to] as Region));
     const twins = twinsOf(scenario);
-    const firstTwin = scenario.weights.length + scenario.followers;
+    const firstTwin = scenario.weights.length + followers;
+    const holders = [...this.validators, ...this.candidates];
     this.nodes = scenario.clocks.map((clock, index) => {
       const own = random.fork(`node ${index}`);
       const disk = new SimDisk(scenario.diskSpeed, { random: own.fork('disk'), scheduler, tally });
-      const validator = this.validators[index < firstTwin ? index : (twins[index - firstTwin] as number)] ?? null;
+      const validator = holders[index < firstTwin ? index : (twins[index - firstTwin] as number)] ?? null;
       const verifier = scenario.cachedVerifier
         ? createCachingVerifier(kit.verifier, { entriesMax: VERIFIED_SIGNATURES_MAX })
         : kit.verifier;

@@ -42,6 +42,12 @@ export const FAULT_KINDS = [
   'storeRefused',
   /** A Byzantine node did what it is there for. */
   'byzantineAct',
+  /** An epoch ended, as the chain tells it. */
+  'epochEnded',
+  /** It was followed by another committee. */
+  'committeeChanged',
+  /** The network has proven an offence of a validator. */
+  'offenceProven',
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];

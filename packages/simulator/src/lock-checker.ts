@@ -13,6 +13,9 @@ export interface LockMember {
 }
 
 interface Height {
+  readonly members: readonly LockMember[];
+  readonly totalWeight: number;
+  readonly byzantineWeight: number;
   /** By round and block: the honest validators that prepared it. */
   readonly prepared: Map<string, Set<number>>;
   /** By validator: its commits for a block. */
@@ -27,24 +30,20 @@ interface Height {
  * @see Buchman, Kwon, Milosevic 2018 (arXiv:1807.04938), lines 28 to 36; "amnesia" in what was written about it since
  */
 export class LockChecker {
-  readonly #members: readonly LockMember[];
-  readonly #totalWeight: number;
-  readonly #byzantineWeight: number;
+  readonly #membersAt: (height: number) => readonly LockMember[];
   readonly #report: Report;
   readonly #heights = new Map<number, Height>();
   #highest = 0;
 
-  constructor(members: readonly LockMember[], report: Report) {
-    this.#members = members;
-    this.#totalWeight = members.reduce((sum, { weight }) => sum + weight, 0);
-    this.#byzantineWeight = members.reduce((sum, { weight, isHonest }) => sum + (isHonest ? 0 : weight), 0);
+  constructor(membersAt: (height: number) => readonly LockMember[], report: Report) {
+    this.#membersAt = membersAt;
     this.#report = report;
   }
 
   see({ validator, kind, height, round, blockHash }: Statement): void {
     if (kind === 'proposal' || blockHash === null || height < this.#highest - HEIGHTS_KEPT) return;
-    if (this.#members[validator]?.isHonest !== true) return;
     const known = this.#at(height);
+    if (known.members[validator]?.isHonest !== true) return;
     const block = toHex(blockHash);
     const commits = known.commits.get(validator) ?? [];
     const place = `${round} ${block}`;
@@ -72,16 +71,19 @@ export class LockChecker {
     return false;
   }
 
-  #isPrepared({ prepared }: Height, round: number, block: string): boolean {
-    let weight = this.#byzantineWeight;
-    for (const validator of prepared.get(`${round} ${block}`) ?? []) weight += this.#members[validator]?.weight ?? 0;
-    return weight + weight + weight > this.#totalWeight + this.#totalWeight;
+  #isPrepared({ prepared, members, totalWeight, byzantineWeight }: Height, round: number, block: string): boolean {
+    let weight = byzantineWeight;
+    for (const validator of prepared.get(`${round} ${block}`) ?? []) weight += members[validator]?.weight ?? 0;
+    return weight + weight + weight > totalWeight + totalWeight;
   }
 
   #at(height: number): Height {
     let known = this.#heights.get(height);
     if (known === undefined) {
-      known = { prepared: new Map(), commits: new Map() };
+      const members = this.#membersAt(height);
+      const totalWeight = members.reduce((sum, { weight }) => sum + weight, 0);
+      const byzantineWeight = members.reduce((sum, { weight, isHonest }) => sum + (isHonest ? 0 : weight), 0);
+      known = { members, totalWeight, byzantineWeight, prepared: new Map(), commits: new Map() };
       this.#heights.set(height, known);
       this.#highest = Math.max(this.#highest, height);
       for (const old of this.#heights.keys()) if (old < this.#highest - HEIGHTS_KEPT) this.#heights.delete(old);

@@ -1,9 +1,11 @@
 import { NacreError, type Refusal, toHex } from '@nacre/base';
+import type { Committee } from '@nacre/consensus';
 import type { Applied } from '@nacre/ledger';
 import { ChainChecker } from './chain-checker.ts';
 import { ClientHistory } from './client-history.ts';
-import { Cluster, type KeyHolder } from './cluster.ts';
+import { Cluster } from './cluster.ts';
 import { type ClusterReplica, type OpenReplica, openReplica } from './cluster-replica.ts';
+import { CommitteeBook, type Member } from './committee-book.ts';
 import { FaultInjector } from './fault-injector.ts';
 import { type FaultCounts, FaultTally } from './fault-tally.ts';
 import { checkFinalState, checkSettled, type FinalState, isSettled } from './final-checker.ts';
@@ -13,12 +15,13 @@ import { SeededRandom } from './random.ts';
 import type { Scenario } from './scenario.ts';
 import type { ScenarioName } from './scenarios/scenarios.ts';
 import { Scheduler } from './scheduler.ts';
+import { SetChecker } from './set-checker.ts';
 import { realKit, type SignatureKit, testKit } from './signature-kit.ts';
 import { type LogListener, simLog } from './sim-log.ts';
 import type { SimNode } from './sim-node.ts';
 import { type Statement, StatementChecker } from './statement-checker.ts';
 import { Trace, type TraceEntry } from './trace.ts';
-import { ValidityChecker, type ValidityCheckerOptions } from './validity-checker.ts';
+import { ValidityChecker } from './validity-checker.ts';
 import type { Violation, ViolationCode } from './violation.ts';
 import { Workload } from './workload.ts';
 
@@ -79,6 +82,8 @@ class SeedRun {
   readonly #chain: ChainChecker;
   readonly #validity: ValidityChecker;
   readonly #locks: LockChecker;
+  readonly #book: CommitteeBook;
+  readonly #sets: SetChecker;
   readonly #cpuBefore = process.threadCpuUsage();
   readonly #statements: StatementChecker;
   readonly #history = new ClientHistory();
@@ -94,7 +99,7 @@ class SeedRun {
     this.#scenario = scenario;
     this.#trace = new Trace(onTrace);
     this.#chain = new ChainChecker(this.#report);
-    this.#statements = new StatementChecker(this.#report, (validator) => this.#isHonestValidator(validator));
+    this.#statements = new StatementChecker(this.#report, (validator, height) => this.#isHonestAt(height, validator));
     const random = SeededRandom.fromSeed(scenario.seed);
     const scheduler = this.#scheduler;
     const [tally, trace, history] = [this.#tally, this.#trace, this.#history];
@@ -120,14 +125,16 @@ class SeedRun {
     const cluster = this.#cluster;
     onCluster?.(cluster);
     const { genesis } = cluster;
+    this.#book = new CommitteeBook(membersOf(genesis.committee));
     this.#validity = new ValidityChecker(
-      { members: membersOf(cluster, scenario), chain: genesis.context, genesisHash: genesis.hash },
+      { membersAt: (height) => this.#book.at(height), chain: genesis.context, genesisHash: genesis.hash },
       { verifier: kit.verifier, report: this.#report },
     );
-    this.#locks = new LockChecker(locksOf(cluster, scenario), this.#report);
+    this.#locks = new LockChecker((height) => this.#lockMembers(height), this.#report);
+    this.#sets = new SetChecker({ book: this.#book, tally, isHonest: (address) => this.#isHonest(address), report: this.#report });
     const untilMs = scenario.faultsMs + WORKLOAD_AFTER_MS;
     this.#workload = new Workload(
-      { gapMs: scenario.submissionGapMs, untilMs },
+      { gapMs: scenario.submissionGapMs, changeGapMs: scenario.changes?.gapMs ?? null, untilMs },
       { cluster, scheduler, random: random.fork('workload'), kit, history, trace },
     );
     const storeLost = (node: number): void => history.excuse(node);
@@ -229,10 +236,18 @@ class SeedRun {
     this.#locks.see(statement);
   }
 
-  #isHonestValidator(validator: number): boolean {
-    const { byzantine, genesis, validators } = this.#cluster;
-    const address = genesis.committee.validator(validator).address;
-    return !byzantine.has(validators.findIndex((holder) => toHex(holder.address) === toHex(address)));
+  #isHonest(address: string): boolean {
+    const { byzantine, validators, candidates } = this.#cluster;
+    return !byzantine.has([...validators, ...candidates].findIndex((holder) => toHex(holder.address) === address));
+  }
+
+  #isHonestAt(height: number, validator: number): boolean {
+    const member = this.#book.at(height)[validator];
+    return member !== undefined && this.#isHonest(toHex(member.address));
+  }
+
+  #lockMembers(height: number): LockMember[] {
+    return this.#book.at(height).map(({ address, weight }) => ({ weight: Number(weight), isHonest: this.#isHonest(toHex(address)) }));
   }
 
   /** A process has ended by a failure. Byzantine ones may; honest ones only with a typed error about a store that the disk has damaged. */
@@ -266,12 +281,26 @@ class SeedRun {
     const decided = this.#validity.wants(height, certificate) ? replica.ledger.blockAt(height) : undefined;
     if (decided !== undefined) this.#validity.decided(node.index, decided, { certificate, nowMs: this.#scheduler.nowMs });
     if (height > this.#chain.height && certificate !== null && certificate.round > 0) this.#laterRounds++;
+    if (this.#scenario.changes !== null) this.#lookAtSet(replica);
     this.#trace.add(this.#scheduler.nowMs, 'decided', node.index, -1, height, blockHash);
     this.#chain.decided(
       node.index,
       { height, blockHash, stateRoot, timeMs },
       statuses.map(({ txId }) => txId),
     );
+  }
+
+  #lookAtSet({ ledger }: ClusterReplica): void {
+    const { header } = ledger.tip;
+    const next = header === null ? undefined : ledger.epochOf(header.height + 1);
+    if (header === null || next === undefined) return;
+    this.#sets.decided({
+      header,
+      next: membersOf(next.committee),
+      epoch: next.epoch,
+      scheduled: membersOf(ledger.nextEpoch().committee),
+      held: ledger.validatorSet.registry.members.flatMap(({ address, held }) => (held === null ? [] : toHex(address))),
+    });
   }
 
   /** Honest nodes break no rule, so nobody may tell that they did: losses, crashes, old frames and what a liar told them must not look like malice. */
@@ -311,21 +340,8 @@ class SeedRun {
   }
 }
 
-/** The committee as the scenario has it, in the order in which its members are counted. */
-function membersOf(cluster: Cluster, { weights }: Scenario): ValidityCheckerOptions['members'] {
-  return inOrder(cluster, (node) => {
-    const { address, signer } = cluster.validators[node] as KeyHolder;
-    return { address, publicKey: signer.publicKey, weight: BigInt(weights[node] as number) };
-  });
-}
-
-function locksOf(cluster: Cluster, { weights }: Scenario): LockMember[] {
-  return inOrder(cluster, (node) => ({ weight: weights[node] as number, isHonest: !cluster.byzantine.has(node) }));
-}
-
-function inOrder<Member>({ validators, genesis }: Cluster, memberOf: (node: number) => Member): Member[] {
-  const position = (node: number): number => genesis.committee.indexOf((validators[node] as KeyHolder).address) as number;
-  return [...validators.keys()].sort((a, b) => position(a) - position(b)).map(memberOf);
+function membersOf({ validators }: Committee): Member[] {
+  return validators.map(({ address, publicKey, weight }) => ({ address, publicKey, weight: BigInt(weight) }));
 }
 
 function cpuMsSince(before: NodeJS.CpuUsage): number {

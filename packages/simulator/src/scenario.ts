@@ -49,6 +49,14 @@ export interface DamagePlan {
   readonly downMs: number;
 }
 
+/** How often the validator set is worked on, and how long epochs last. */
+export interface ChangePlan {
+  /** Mean time between two steps of validators: proposals and approvals, in virtual ms. */
+  readonly gapMs: number;
+  readonly epochMs: number;
+  readonly epochBlocksMin: number;
+}
+
 export interface ByzantinePlan {
   readonly node: number;
   readonly behaviour: BehaviourName;
@@ -61,6 +69,8 @@ export interface Scenario {
   /** Validators, at the first positions among the nodes, with their weights. */
   readonly weights: readonly number[];
   readonly followers: number;
+  /** Whether the followers hold keys, and validators come, go and are weighed anew while the network runs; null: nothing of the kind. */
+  readonly changes: ChangePlan | null;
   /** Whether ML-DSA signs, instead of a fast stand-in. */
   readonly realSignatures: boolean;
   /** Whether the stand-in's votes and proposals carry short signatures. */

@@ -24,12 +24,12 @@ const KIND_NUMBERS = { proposal: 0, prepare: 1, commit: 2 } as const;
  */
 export class StatementChecker {
   readonly #report: Report;
-  readonly #isHonest: (validator: number) => boolean;
+  readonly #isHonest: (validator: number, height: number) => boolean;
   readonly #said = new Map<number, Map<number, string>>();
   #reProposals = 0;
 
-  /** @param isHonest whether the key at a position of the committee is held by one process at a time that follows the rules */
-  constructor(report: Report, isHonest: (validator: number) => boolean = () => true) {
+  /** @param isHonest whether the key at a position of a height's committee is held by one process at a time that follows the rules */
+  constructor(report: Report, isHonest: (validator: number, height: number) => boolean = () => true) {
     this.#report = report;
     this.#isHonest = isHonest;
   }
@@ -52,7 +52,7 @@ export class StatementChecker {
     if (first === undefined) {
       said.set(place, content);
       if (statement.validRound >= 0) this.#reProposals++;
-    } else if (first !== content && this.#isHonest(validator)) {
+    } else if (first !== content && this.#isHonest(validator, height)) {
       this.#report('EQUIVOCATION', `validator ${validator} signed two ${kind}s at ${height}/${round}: ${first}, and ${content}`);
     }
   }

@@ -1,17 +1,12 @@
-import { type Address, type Hash, toHex, type Verifier } from '@nacre/base';
+import { type Hash, toHex, type Verifier } from '@nacre/base';
 import { type ChainContext, VOTE_CONTEXT, voteMessage } from '@nacre/consensus';
 import type { Block, Tip } from '@nacre/ledger';
 import { EPOCH_MS } from './cluster.ts';
+import type { Member } from './committee-book.ts';
 import type { Report } from './violation.ts';
 
 /** An honest block's time is at most so far ahead of true time, in ms: the genesis' precision, and by how much honest clocks are off here. */
 const AHEAD_MS_MAX = 1_000;
-
-interface Member {
-  readonly address: Address;
-  readonly publicKey: Uint8Array;
-  readonly weight: bigint;
-}
 
 interface SeenBlock {
   readonly hash: string;
@@ -19,8 +14,8 @@ interface SeenBlock {
 }
 
 export interface ValidityCheckerOptions {
-  /** In the committee's order. */
-  readonly members: readonly Member[];
+  /** Who decides a height, in the committee's order. */
+  readonly membersAt: (height: number) => readonly Member[];
   readonly chain: ChainContext;
   readonly genesisHash: Hash;
 }
@@ -32,7 +27,6 @@ export interface ValidityCheckerOptions {
  */
 export class ValidityChecker {
   readonly #options: ValidityCheckerOptions;
-  readonly #totalWeight: bigint;
   readonly #verifier: Verifier;
   readonly #report: Report;
   readonly #blocks = new Map<number, SeenBlock>();
@@ -40,7 +34,6 @@ export class ValidityChecker {
 
   constructor(options: ValidityCheckerOptions, dependencies: { readonly verifier: Verifier; readonly report: Report }) {
     this.#options = options;
-    this.#totalWeight = options.members.reduce((sum, { weight }) => sum + weight, 0n);
     this.#verifier = dependencies.verifier;
     this.#report = dependencies.report;
     this.#blocks.set(0, { hash: toHex(options.genesisHash), timeMs: 0 });
@@ -73,7 +66,7 @@ export class ValidityChecker {
       this.#report('VALIDITY', `${what} is of ${timeMs}, its parent of ${parent.timeMs}`);
     if (timeMs > EPOCH_MS + nowMs + AHEAD_MS_MAX)
       this.#report('VALIDITY', `${what} is of ${timeMs}, and it is ${Math.round(EPOCH_MS + nowMs)}`);
-    const made = this.#options.members.some(({ address }) => toHex(address) === toHex(header.proposer));
+    const made = this.#options.membersAt(height).some(({ address }) => toHex(address) === toHex(header.proposer));
     if (!made) this.#report('VALIDITY', `${what} was made by nobody in the committee`);
   }
 
@@ -81,13 +74,15 @@ export class ValidityChecker {
     const what = `the certificate of node ${node} for block ${block.header.height}`;
     if (height !== block.header.height || toHex(blockHash) !== toHex(block.hash))
       return this.#report('VALIDITY', `${what} is for another block`);
+    const members = this.#options.membersAt(height);
+    const totalWeight = members.reduce((sum, { weight }) => sum + weight, 0n);
     const signers = new Set(commits.map(({ validator }) => validator));
     let weight = 0n;
-    for (const validator of signers) weight += this.#options.members[validator]?.weight ?? 0n;
-    if (3n * weight <= 2n * this.#totalWeight) this.#report('VALIDITY', `${what} has weight ${weight} of ${this.#totalWeight}`);
+    for (const validator of signers) weight += members[validator]?.weight ?? 0n;
+    if (3n * weight <= 2n * totalWeight) this.#report('VALIDITY', `${what} has weight ${weight} of ${totalWeight}`);
     const message = voteMessage(this.#options.chain, { height, round, kind: 'commit', blockHash });
     for (const { validator, signature } of commits) {
-      const publicKey = this.#options.members[validator]?.publicKey ?? new Uint8Array(0);
+      const publicKey = members[validator]?.publicKey ?? new Uint8Array(0);
       void this.#verifier.verify({ publicKey, message, context: VOTE_CONTEXT, signature }).then((valid) => {
         if (!valid) this.#report('VALIDITY', `${what} holds a signature of ${validator} that is not one`);
       });

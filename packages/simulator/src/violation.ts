@@ -8,6 +8,8 @@ export type ViolationCode =
   | 'VALIDITY'
   /** A transaction entered the chain twice. */
   | 'APPLIED_TWICE'
+  /** The committee changed where, when or how it must not. */
+  | 'COMMITTEE'
   /** Two signed messages of one key at one place with different contents left a replica. */
   | 'EQUIVOCATION'
   /** An honest validator committed to what no quorum prepared, or prepared against its commit without a reason. */

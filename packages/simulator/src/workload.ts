@@ -2,6 +2,8 @@ import { type Address, compareBytes, fail, type Hash, NacreError, utf8 } from '@
 import { buildTransaction, type NewRecord, NONCE_BYTES, type Operation, type Transaction } from '@nacre/ledger';
 import type { ClientCall, ClientHistory } from './client-history.ts';
 import { type Cluster, EPOCH_MS, type KeyHolder, newKeyHolder } from './cluster.ts';
+import type { ClusterReplica } from './cluster-replica.ts';
+import { drawChange } from './draw-change.ts';
 import type { SeededRandom } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SignatureKit } from './signature-kit.ts';
@@ -16,6 +18,8 @@ const SCHEMA = 'level';
 const KEYS = ['alpha', 'beta', 'gamma', 'delta'] as const;
 /** Ordinary transactions stay valid longer than any run lasts; short-lived ones may or may not make it. */
 const LONG_VALIDITY_MS = 600_000;
+/** Where validators leave, what they or their accounts sent before and nobody has taken in is refused from then on: it is final when its time is over. */
+const CHANGING_VALIDITY_MS = 20_000;
 const SHORT_VALIDITY_MS: readonly [number, number] = [30, 1_500];
 
 /** Shares of what a submission may be. */
@@ -68,19 +72,26 @@ interface Dependencies {
   readonly trace: Trace;
 }
 
+export interface WorkloadOptions {
+  /** Mean time between two submissions, and between two steps of validators about their set; null: none. */
+  readonly gapMs: number;
+  readonly changeGapMs: number | null;
+  readonly untilMs: number;
+}
+
 /**
  * Clients: they create accounts and services, append records, change writers, repeat themselves, ask two nodes at once,
  * come too late, and try again elsewhere when a node crashed under their call.
  */
 export class Workload {
-  readonly #options: { readonly gapMs: number; readonly untilMs: number };
+  readonly #options: WorkloadOptions;
   readonly #dependencies: Dependencies;
   readonly #accounts: Awaited<KeyHolder>[] = [];
   readonly #services: Awaited<SimService>[] = [];
   readonly #writerChanges: Awaited<WriterChange>[] = [];
   readonly #sent: Sent[] = [];
 
-  constructor(options: { readonly gapMs: number; readonly untilMs: number }, dependencies: Dependencies) {
+  constructor(options: WorkloadOptions, dependencies: Dependencies) {
     this.#options = options;
     this.#dependencies = dependencies;
   }
@@ -91,13 +102,27 @@ export class Workload {
   }
 
   start(): void {
+    const { gapMs, changeGapMs } = this.#options;
+    this.#repeat(gapMs, () => void this.#step());
+    if (changeGapMs !== null) this.#repeat(changeGapMs, () => void this.#change());
+  }
+
+  #repeat(meanMs: number, step: () => void): void {
     const { scheduler, random } = this.#dependencies;
-    const gapMs = random.exponential(this.#options.gapMs);
+    const gapMs = random.exponential(meanMs);
     if (scheduler.nowMs + gapMs > this.#options.untilMs) return;
     scheduler.schedule(gapMs, () => {
-      void this.#step();
-      this.start();
+      step();
+      this.#repeat(meanMs, step);
     });
+  }
+
+  /** What validators do about their set. */
+  async #change(): Promise<void> {
+    const { random, cluster } = this.#dependencies;
+    const ledger = this.#someReplica()?.ledger;
+    const drawn = ledger === undefined ? null : drawChange(ledger, cluster, random);
+    if (drawn !== null) this.#submit(await this.#build(drawn.account, drawn.operation), 1);
   }
 
   async #step(): Promise<void> {
@@ -177,7 +202,8 @@ export class Workload {
 
   #build(account: KeyHolder, operation: Operation): Promise<Transaction> {
     const { random, cluster, scheduler } = this.#dependencies;
-    const validityMs = random.chance(SHORT_CHANCE) ? random.between(...SHORT_VALIDITY_MS) : LONG_VALIDITY_MS;
+    const ordinaryMs = this.#options.changeGapMs === null ? LONG_VALIDITY_MS : CHANGING_VALIDITY_MS;
+    const validityMs = random.chance(SHORT_CHANCE) ? random.between(...SHORT_VALIDITY_MS) : ordinaryMs;
     return buildTransaction({
       genesis: cluster.genesis,
       account: account.address,
@@ -232,10 +258,14 @@ export class Workload {
     }
   }
 
-  #lookForCommits(): void {
+  #someReplica(): ClusterReplica | undefined {
     const { cluster } = this.#dependencies;
-    const replica = cluster.honest.find((node) => node.replica !== null && !node.disk.store.isDamaged)?.replica;
-    if (replica === null || replica === undefined) return;
+    return cluster.honest.find((node) => node.replica !== null && !node.disk.store.isDamaged)?.replica ?? undefined;
+  }
+
+  #lookForCommits(): void {
+    const replica = this.#someReplica();
+    if (replica === undefined) return;
     const isNew = <Value>(awaited: Awaited<Value>): boolean => {
       if (awaited.ready || replica.transactionStatus(awaited.createdBy).status !== 'committed') return false;
       awaited.ready = true;

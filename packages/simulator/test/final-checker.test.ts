@@ -22,6 +22,10 @@ interface Told {
   readonly pages?: readonly (readonly string[])[];
 }
 
+function unasked(): never {
+  throw new Error('a stand-in is not asked this');
+}
+
 function replica({ status = committed, tip = 'tip', pages = [[]] }: Told): ClusterReplica {
   return {
     start: () => {},
@@ -32,11 +36,15 @@ function replica({ status = committed, tip = 'tip', pages = [[]] }: Told): Clust
     submit: () => new Promise(() => {}),
     transactionStatus: () => status,
     ledger: {
-      tip: { height: 1, blockHash: hash(tip), timeMs: TIP_MS, stateRoot: hash('state'), certificate: null },
+      tip: { height: 1, blockHash: hash(tip), timeMs: TIP_MS, stateRoot: hash('state'), header: null, certificate: null },
       blockAt: () => undefined,
       loadBlock: () => undefined,
-      propose: () => {
-        throw new Error('a stand-in proposes nothing');
+      propose: () => unasked(),
+      epochOf: () => undefined,
+      nextEpoch: () => unasked(),
+      committeeAt: () => unasked(),
+      get validatorSet(): never {
+        return unasked();
       },
       prove: async () => ({ ok: false, error: { code: 'PLANTED' } }),
       records: async ({ fromIndex = 0 }) => ({

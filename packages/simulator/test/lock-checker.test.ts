@@ -12,7 +12,10 @@ let checker: LockChecker;
 beforeEach(() => {
   codes = [];
   const members = [true, true, true, false].map((isHonest) => ({ weight: 1000, isHonest }));
-  checker = new LockChecker(members, (code) => codes.push(code));
+  checker = new LockChecker(
+    () => members,
+    (code) => codes.push(code),
+  );
 });
 
 function say(validator: number, kind: 'prepare' | 'commit', round: number, blockHash: Uint8Array | null): void {
@@ -28,8 +31,8 @@ test('commits to what a quorum prepared, and prepares of the same block, are fin
 });
 
 // @mutation packages/simulator/src/lock-checker.ts
-// - return weight + weight + weight > this.#totalWeight + this.#totalWeight;
-// + return weight + weight + weight >= this.#totalWeight;
+// - return weight + weight + weight > totalWeight + totalWeight;
+// + return weight + weight + weight >= totalWeight;
 test('a commit without a quorum of prepares is seen', () => {
   say(0, 'prepare', 0, X);
   say(0, 'commit', 0, X);

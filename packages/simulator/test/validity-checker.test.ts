@@ -24,7 +24,7 @@ let checker: ValidityChecker;
 beforeEach(() => {
   problems = [];
   checker = new ValidityChecker(
-    { members, chain, genesisHash: chain.genesisHash },
+    { membersAt: () => members, chain, genesisHash: chain.genesisHash },
     { verifier: kit.verifier, report: (code, detail) => problems.push(`${code} ${detail}`) },
   );
 });

@@ -16,7 +16,7 @@ export function drawFork(base: Base, random: SeededRandom): Scenario {
   const order = random.shuffle([...weights.keys()]);
   const byzantineCount = accomplices(weights.length);
   const byzantine: ByzantinePlan[] = order.slice(0, byzantineCount).map((node) => ({ node, behaviour: 'twins' }));
-  const sized = { ...base, weights, followers: 0, byzantine };
+  const sized = { ...base, weights, followers: 0, changes: null, byzantine };
   const nodes = nodesOf(sized);
   const honest = order.slice(byzantineCount);
   const left = new Set([...order.slice(0, byzantineCount), ...honest.slice(0, Math.ceil(honest.length / 2))]);

@@ -3,7 +3,16 @@ import type { DiskSpeed } from '../disk-timing.ts';
 import type { NetworkConditions } from '../network-conditions.ts';
 import { SeededRandom } from '../random.ts';
 import { REGIONS, type Region } from '../regions.ts';
-import { type ByzantinePlan, type ClockPlan, type CrashPlan, DAMAGE_KINDS, type DamagePlan, nodesOf, type Scenario } from '../scenario.ts';
+import {
+  type ByzantinePlan,
+  type ChangePlan,
+  type ClockPlan,
+  type CrashPlan,
+  DAMAGE_KINDS,
+  type DamagePlan,
+  nodesOf,
+  type Scenario,
+} from '../scenario.ts';
 import { drawFork } from './draw-fork.ts';
 import { drawPartitions } from './draw-partitions.ts';
 import { type Recipe, recipeOf, SCENARIO_NAMES, type ScenarioName } from './scenarios.ts';
@@ -26,10 +35,14 @@ const MARATHON_AWAY_MS = 8_000;
 const AWAY_MS = 2_000;
 const VALIDATORS_MIN = 4;
 const VALIDATORS_MAX = 10;
+/** Of whom one holds less than a sixth. */
+const VALIDATORS_FOR_ONE_OFFENDER = 8;
 /** Shares of what a scenario may or may not have. Most have four validators, the number at which one fault is all that is borne. */
 const FOUR_CHANCE = 0.65;
 const UNEQUAL_CHANCE = 0.3;
 const FOLLOWER_CHANCE = 0.2;
+/** Followers that may become validators, where sets change. */
+const CANDIDATES = 2;
 const CRASH_OF_ALL_CHANCE = 0.15;
 const CRASH_OF_SOME_CHANCE = 0.25;
 const SHORT_SIGNATURES_CHANCE = 0.9;
@@ -56,7 +69,12 @@ export function drawScenario({ seed, name = nameOf(seed), validators }: Scenario
   const recipe = recipeOf(name);
   const long = recipe.long === true;
   const count =
-    validators ?? (long || random.chance(FOUR_CHANCE) ? VALIDATORS_MIN : VALIDATORS_MIN + random.int(VALIDATORS_MAX - VALIDATORS_MIN + 1));
+    validators ??
+    (recipe.changes === true && recipe.byzantine !== undefined
+      ? VALIDATORS_FOR_ONE_OFFENDER
+      : long || random.chance(FOUR_CHANCE)
+        ? VALIDATORS_MIN
+        : VALIDATORS_MIN + random.int(VALIDATORS_MAX - VALIDATORS_MIN + 1));
   const weights = drawWeights(random.fork('weights'), count);
   const delayMeanMs = logarithmic(random, 0.3, long ? 2 : 15);
   const faultsMs = long ? random.between(...MARATHON_MS) : random.between(3_000, 6_000);
@@ -65,7 +83,8 @@ export function drawScenario({ seed, name = nameOf(seed), validators }: Scenario
     seed,
     name,
     weights,
-    followers: random.chance(FOLLOWER_CHANCE) ? 1 : 0,
+    followers: recipe.changes === true ? CANDIDATES : random.chance(FOLLOWER_CHANCE) ? 1 : 0,
+    changes: recipe.changes === true ? drawChanges(SeededRandom.fromSeed(seed).fork('changes'), recipe) : null,
     realSignatures: seed % REAL_SIGNATURES_EVERY === REAL_SIGNATURES_OFFSET,
     // Long signatures fill the journals.
     shortSignatures: !long && random.chance(SHORT_SIGNATURES_CHANCE),
@@ -95,6 +114,12 @@ function nameOf(seed: number): ScenarioName {
   return SCENARIO_NAMES[seed % SCENARIO_NAMES.length] as ScenarioName;
 }
 
+function drawChanges(random: SeededRandom, { byzantine }: Recipe): ChangePlan {
+  // Who is away loses weight at the end of each epoch: with Byzantine validators around, not so much that theirs comes to a third.
+  const epochMs = Math.round(byzantine === undefined ? logarithmic(random, 100, 1_500) : random.between(1_200, 2_000));
+  return { gapMs: logarithmic(random, 40, 250), epochMs, epochBlocksMin: 2 + random.int(5) };
+}
+
 /** Equal shares for each order of magnitude. */
 function logarithmic(random: SeededRandom, min: number, max: number): number {
   return min * (max / min) ** random.unit();
@@ -111,13 +136,15 @@ function drawWeights(random: SeededRandom, validators: number): number[] {
 }
 
 /** As many validators as stay below a third of the weight together. */
-function drawByzantine(random: SeededRandom, weights: readonly number[], { byzantine }: Recipe): ByzantinePlan[] {
+function drawByzantine(random: SeededRandom, weights: readonly number[], { byzantine, changes }: Recipe): ByzantinePlan[] {
   if (byzantine === undefined) return [];
   const total = weights.reduce((sum, weight) => sum + weight);
+  // The weights of the others may fall.
+  const part = changes === true ? 6 : 3;
   const plans: ByzantinePlan[] = [];
   let weight = 0;
   for (const node of random.shuffle([...weights.keys()])) {
-    if (3 * (weight + (weights[node] as number)) >= total) continue;
+    if (part * (weight + (weights[node] as number)) >= total) continue;
     weight += weights[node] as number;
     plans.push({ node, behaviour: random.pick(byzantine) });
   }

@@ -14,6 +14,8 @@ export interface Recipe {
   readonly wideArea?: boolean;
   /** Long enough, on a chain that never rests, for journals to be rotated and for whoever was away to be hundreds of blocks behind. */
   readonly long?: boolean;
+  /** Validators come, go, are weighed anew and held to account, in short epochs. */
+  readonly changes?: boolean;
   /** Behaviours that the Byzantine validators draw from: less than a third of the weight. */
   readonly byzantine?: readonly BehaviourName[];
   /** A third of the weight or more is Byzantine: a fork is possible, and its makers must be found out. Never drawn by itself. */
@@ -29,6 +31,14 @@ const PLAIN = {
   damage: { network: 'light', crashes: true, damage: true },
   marathon: { network: 'light', crashes: true, partitions: true, long: true },
   'wide-area': { network: 'light', partitions: true, wideArea: true },
+  epochs: { network: 'light', changes: true },
+  'epochs-faults': { network: 'light', crashes: true, partitions: true, changes: true },
+  'epochs-offenders': {
+    network: 'light',
+    partitions: true,
+    changes: true,
+    byzantine: ['equivocating-proposer', 'equivocating-voter'],
+  },
   everything: { network: 'heavy', crashes: true, partitions: true, skew: true, byzantine: BEHAVIOUR_NAMES },
 } as const satisfies Record<string, Recipe>;
 

@@ -120,8 +120,12 @@ class ToyReplica implements ClusterReplica {
       tip: this.#tip(),
       blockAt: () => undefined,
       loadBlock: () => undefined,
-      propose: () => {
-        throw new Error('a toy proposes nothing');
+      propose: () => unknownTo('proposals'),
+      epochOf: () => undefined,
+      nextEpoch: () => unknownTo('epochs'),
+      committeeAt: () => unknownTo('committees'),
+      get validatorSet(): never {
+        return unknownTo('validators');
       },
       prove: async () => fail({ code: 'PLANTED' }),
       records: async () => ({ records: this.#defect.differentRecords === true ? [{ index: this.#node } as never] : [], nextIndex: null }),
@@ -233,6 +237,7 @@ class ToyReplica implements ClusterReplica {
       blockHash: forked ? taggedHash(TAG, blockHash) : blockHash,
       timeMs: block?.timeMs ?? genesis.timeMs,
       stateRoot: blockHash,
+      header: null,
       certificate: null,
     };
   }
@@ -240,4 +245,8 @@ class ToyReplica implements ClusterReplica {
 
 function holds(block: ToyBlock, txId: Hash): boolean {
   return block.transactions.some((transaction) => bytesEqual(transaction.txId, txId));
+}
+
+function unknownTo(what: string): never {
+  throw new Error(`a toy knows nothing of ${what}`);
 }
