@@ -287,13 +287,4 @@ export const VARIANTS: readonly Variant[] = [
     scenario: 'epochs-faults',
     seedsMax: 50,
   },
-  {
-    name: 'place-of-genesis',
-    breaks: 'a validator votes from its place in the first committee',
-    file: `${REPLICA}/replica.ts`,
-    right: 'return committee.indexOf(this.#options.validator.address);',
-    wrong: 'return this.ledger.genesis.committee.indexOf(this.#options.validator.address);',
-    scenario: 'epochs',
-    seedsMax: 50,
-  },
 ];
