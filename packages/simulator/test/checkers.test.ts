@@ -72,7 +72,7 @@ test('a transaction in two blocks is applied twice, in one block seen by many it
 const vote: Statement = { validator: 0, kind: 'prepare', height: 5, round: 1, blockHash: hash('a'), validRound: -1 };
 
 // @mutation packages/simulator/src/statement-checker.ts
-// - } else if (first !== content && this.#isHonest(validator)) {
+// - } else if (first !== content && this.#isHonest(validator, height)) {
 // + } else if (first !== content && kind !== 'prepare') {
 test('different contents at one place are an equivocation, block against nothing included', () => {
   const statements = new StatementChecker(report);
@@ -117,7 +117,7 @@ test('the history keeps what clients asked and were told', () => {
 });
 
 // @mutation packages/simulator/src/statement-checker.ts
-// - } else if (first !== content && this.#isHonest(validator)) {
+// - } else if (first !== content && this.#isHonest(validator, height)) {
 // + } else if (first !== content) {
 test('of a Byzantine key two statements at one place are expected', () => {
   const statements = new StatementChecker(report, (validator) => validator !== 3);

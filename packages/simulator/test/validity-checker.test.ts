@@ -65,8 +65,8 @@ test('a block with its certificate passes, and so does the next one', async () =
 });
 
 // @mutation packages/simulator/src/validity-checker.ts
-// - if (3n * weight <= 2n * this.#totalWeight)
-// + if (3n * weight < 2n * this.#totalWeight)
+// - if (3n * weight <= 2n * totalWeight)
+// + if (3n * weight < 2n * totalWeight)
 test('a certificate of two thirds of the weight is too light', async () => {
   const block = blockOf();
   expect(await problemsOf(block, certificateOf(block, [0, 3]))).toEqual([expect.stringContaining('has weight 4 of 6')]);
