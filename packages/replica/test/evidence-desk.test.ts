@@ -53,6 +53,9 @@ async function decide(transactions: readonly Transaction[], puppets: readonly Pu
 }
 
 describe('an equivocation', () => {
+  // @mutation packages/replica/src/replica.ts
+  // - equivocationSeen: (equivocation) => this.#evidence?.seen(equivocation),
+  // + equivocationSeen: () => undefined,
   test('is reported with both messages by the validator behind the offender, and has it held', async () => {
     const { actor, puppets } = await stage.replicaAmongPuppets(FIRST);
     await equivocate(puppets);
