@@ -334,6 +334,7 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'node/src/cli/checkpoint-options.ts readCheckpointFile': 'reads a file; parseCheckpoint decodes it',
   'node/src/home.ts readConfigurationText': 'reads a file; readConfiguration decodes it',
   'node/src/home.ts readGenesis': 'reads a file; parseGenesis decodes it',
+  'node/src/key-possession.ts readPossession': 'a file of the operator, by JSON.parse and zod; the signature decides',
   'node/src/peer-key.ts readPeerKey': 'a file of the operator, decoded by node:crypto',
   'node/src/testnet/prices.ts readPrices': 'a file that the user names; its test has malformed ones',
   'simulator/src/command-line.ts parseCommandLine': 'the command of a developer',

@@ -232,12 +232,19 @@ describe('a full disk', { timeout: SETUP_TIMEOUT_MS }, () => {
 });
 
 async function waitForReady(program: ReturnType<typeof startProgram>): Promise<{ rpc: string }> {
+  let status: number | null | undefined;
+  void program.ended.then((code) => {
+    status = code;
+  });
   const find = () =>
     program
       .output()
       .split('\n')
       .find((line) => line.startsWith('{"ready":true'));
-  await until('the node says that it is ready', async () => find() !== undefined);
+  await until('the node says that it is ready', async () => {
+    if (status !== undefined) throw new Error(`the node has ended with ${status}: ${program.output()}`);
+    return find() !== undefined;
+  });
   return JSON.parse(find() ?? '') as { rpc: string };
 }
 
