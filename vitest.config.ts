@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -20,8 +19,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 10_000 } },
-    // One more than cores, because tests of processes wait most of their time.
-    maxWorkers: availableParallelism() + 1,
+    // Testnets of two files at a time take each other's ports: `nacre join` looks for free ones from the same default on.
+    maxWorkers: 1,
     sequence: { sequencer: LongFirst },
     coverage: {
       provider: 'v8',
