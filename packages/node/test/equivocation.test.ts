@@ -55,20 +55,21 @@ async function startDouble(node: TestnetNode): Promise<Libp2pTransport> {
     },
     { verifier: createVerifier(genesis.scheme), log, random: systemRandom, clock: systemClock },
   );
+  const sayBoth = async (frame: Uint8Array): Promise<void> => {
+    const message = decodeMessage(frame);
+    if (!message.ok || message.value.kind !== 'proposal') return;
+    const { height, round, blockHash } = message.value.proposal;
+    for (const choice of [blockHash, null]) {
+      const content = { height, round, kind: 'prepare' as const, blockHash: choice };
+      const signature = await validator.signer.sign(voteMessage(context, content), VOTE_CONTEXT);
+      transport.broadcast('committee', encodeMessage({ kind: 'votes', votes: [{ ...content, validator: self, signature }] }));
+    }
+  };
   transport.start({
     connected: () => undefined,
     disconnected: () => undefined,
     request: async () => undefined,
-    message: async (_, frame) => {
-      const message = decodeMessage(frame);
-      if (!message.ok || message.value.kind !== 'proposal') return;
-      const { height, round, blockHash } = message.value.proposal;
-      for (const choice of [blockHash, null]) {
-        const content = { height, round, kind: 'prepare' as const, blockHash: choice };
-        const signature = await validator.signer.sign(voteMessage(context, content), VOTE_CONTEXT);
-        transport.broadcast('committee', encodeMessage({ kind: 'votes', votes: [{ ...content, validator: self, signature }] }));
-      }
-    },
+    message: (_, frame) => void sayBoth(frame),
   });
   return transport;
 }
