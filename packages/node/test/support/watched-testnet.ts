@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Address, toHex } from '@nacre/base';
 import { formatAddress } from '@nacre/crypto';
 import { VoteJournal } from '@nacre/ledger';
@@ -24,6 +25,9 @@ export type Part = 'signer' | 'node0' | 'twin' | 'node1' | 'node2' | 'node3';
 
 /** Several processes start at once, on a machine that may do much else. */
 const READY_MS_MAX = 170_000;
+/** Copies of a journal that is in use, until one can be read, and what lies between two, in ms. */
+const COPIES_MAX = 10;
+const COPY_PAUSE_MS = 100;
 
 interface Life {
   readonly child: ChildProcess;
@@ -243,8 +247,20 @@ export class WatchedTestnet {
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  /** Of a copy, because whoever opens a journal writes it anew. */
+  /** Its process may put a file in the place of another while both are copied; what is wrong for good is wrong again. */
   async #statementsOf(part: Part): Promise<Map<string, string>> {
+    for (let copies = 1; ; copies++) {
+      try {
+        return await this.#statementsOfCopy(part);
+      } catch (error) {
+        if (copies === COPIES_MAX) throw error;
+        await sleep(COPY_PAUSE_MS);
+      }
+    }
+  }
+
+  /** Of a copy, because whoever opens a journal writes it anew. */
+  async #statementsOfCopy(part: Part): Promise<Map<string, string>> {
     const copy = join(this.directory, 'journal-copy');
     await rm(copy, { recursive: true, force: true });
     await cp(homePaths(this.home(part)).journal, copy, { recursive: true });
