@@ -62,7 +62,9 @@ export class EvidenceDesk {
     const offender = committee.validator(equivocation.validator).address;
     const key = toHex(offender);
     if (this.#cases.has(key) || this.#cases.size >= OFFENDERS_MAX || this.#isHeld(offender)) return;
-    const self = committee.indexOf(address) ?? 0;
+    const self = committee.indexOf(address);
+    // Whoever only follows may have no account to report with.
+    if (self === null) return;
     const turn = (self - equivocation.validator - 1 + committee.size) % committee.size;
     this.#cases.set(key, { equivocation, dueAtMs: clock.nowMs() + turn * TURN_MS, offer: null });
   }
