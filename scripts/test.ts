@@ -31,6 +31,7 @@ function checkCoverage(packages: readonly string[], directory: string): string[]
 interface Outcome {
   readonly passed: number;
   readonly failed: number;
+  readonly failures: readonly string[];
   readonly skipped: readonly string[];
   /** What makes the run a failure besides failed tests. */
   readonly problems: readonly string[];
@@ -43,7 +44,7 @@ function run({ command, toCover }: Part, { directory, canBeIdle }: { readonly di
   options.push(...toCover.map((name) => `--coverage.include=packages/${name}/src/**/*.ts`));
   const vitest = spawnSync(join(root, 'node_modules/.bin/vitest'), ['run', ...options, ...command], { cwd: root, stdio: 'inherit' });
   if (!existsSync(jsonPath))
-    return { passed: 0, failed: 0, skipped: [], problems: [`vitest wrote no report (exit code ${vitest.status})`] };
+    return { passed: 0, failed: 0, failures: [], skipped: [], problems: [`vitest wrote no report (exit code ${vitest.status})`] };
   const summary = summarize(JSON.parse(readFileSync(jsonPath, 'utf8')) as JsonReport, root);
   const problems = [...summary.notLoaded, ...(canBeIdle ? [] : summary.idle)];
   if (summary.passed + summary.failed === 0) problems.push('no test ran; nothing was proven');
@@ -68,6 +69,8 @@ function main(command: readonly string[]): number {
   const problems = outcomes.flatMap((outcome) => outcome.problems);
   if (skipped.length > 0 && skipped.length <= SKIPPED_SHOWN_MAX)
     console.log(`\nSkipped:\n${skipped.map((name) => `  ${name}`).join('\n')}`);
+  const failures = outcomes.flatMap((outcome) => outcome.failures);
+  if (failures.length > 0) console.log(`\nFailed:\n${failures.map((failure) => `  ${failure}`).join('\n')}`);
   if (problems.length > 0) console.log(`\nFailed besides tests:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
   const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
   // A problem counts as one failure, so that the last line never reads as success when the exit code does not.

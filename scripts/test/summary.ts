@@ -7,19 +7,30 @@ export interface JsonReport {
     readonly name: string;
     readonly status: string;
     readonly message: string;
-    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      /** What went wrong, with stacks; empty or absent where nothing did. */
+      readonly failureMessages?: readonly string[];
+    }[];
   }[];
 }
 
 export interface Summary {
   readonly passed: number;
   readonly failed: number;
+  /** The failed tests, each with the beginning of what it said. */
+  readonly failures: readonly string[];
   readonly skipped: readonly string[];
   /** Files that failed as a whole, and why. */
   readonly notLoaded: readonly string[];
   /** Files in which no test ran. */
   readonly idle: readonly string[];
 }
+
+/** Of what a failed test said. Differences of long arrays can take thousands of lines. */
+const MESSAGE_LINES_MAX = 12;
+const MESSAGE_LINE_LENGTH_MAX = 300;
 
 /** Counts the tests, and names what would go unnoticed in the counts: files that did not load or ran nothing. */
 export function summarize(report: JsonReport, root: string): Summary {
@@ -30,6 +41,11 @@ export function summarize(report: JsonReport, root: string): Summary {
   return {
     passed: count('passed'),
     failed: count('failed'),
+    failures: tests
+      .filter(({ status }) => status === 'failed')
+      .map(({ path, fullName, failureMessages = [] }) =>
+        [`${path}: ${fullName}`, ...beginningOf(failureMessages.join('\n'))].join('\n    '),
+      ),
     skipped: tests.filter(({ status }) => !ran(status)).map(({ path, fullName }) => `${path}: ${fullName}`),
     notLoaded: empty
       .filter(({ status }) => status === 'failed')
@@ -40,4 +56,12 @@ export function summarize(report: JsonReport, root: string): Summary {
 
 function ran(status: string): boolean {
   return status === 'passed' || status === 'failed';
+}
+
+function beginningOf(message: string): string[] {
+  if (message === '') return [];
+  return message
+    .split('\n')
+    .slice(0, MESSAGE_LINES_MAX)
+    .map((line) => line.slice(0, MESSAGE_LINE_LENGTH_MAX));
 }

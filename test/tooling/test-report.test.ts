@@ -16,10 +16,19 @@ describe('the counts', () => {
     expect(summarize(report, '/repo')).toEqual({
       passed: 2,
       failed: 1,
+      failures: ['test/a.ts: rule 1'],
       skipped: ['test/a.ts: rule 2', 'test/b.ts: rule 1'],
       notLoaded: [],
       idle: [],
     });
+  });
+
+  test('come with what each failed test said, shortened', () => {
+    const lines = Array.from({ length: 40 }, (_, i) => `line ${i} ${'x'.repeat(400)}`);
+    const assertionResults = [{ fullName: 'a rule', status: 'failed', failureMessages: [lines.join('\n')] }];
+    const { failures } = summarize({ testResults: [{ ...file('a.ts', 'failed'), assertionResults }] }, '/repo');
+    expect(failures[0]?.split('\n').map((line) => line.length)).toEqual([17, ...Array(12).fill(304)]);
+    expect(failures[0]).toMatch(/^test\/a\.ts: a rule\n {4}line 0 /);
   });
 
   test('do not hide a file that did not load or in which nothing ran', () => {

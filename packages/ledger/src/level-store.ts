@@ -20,6 +20,7 @@ import { StoreError } from './store-error.ts';
 import { addOperations, encodePointer, type LevelOperation, plain, readStored } from './stored-value.ts';
 import { type LoggedValue, ValueLog, type ValuePointer } from './value-log.ts';
 import { ValueReclaimer } from './value-reclaimer.ts';
+import { type WriteGroup, WriteQueue } from './write-queue.ts';
 
 export interface LevelStoreOptions {
   /** Version of everything that this program keeps in the store, from 1. */
@@ -61,11 +62,8 @@ export class LevelStore implements Store {
   readonly #guard: MemtableGuard;
   readonly #values: ValueLog;
   readonly #reclaimer: ValueReclaimer;
+  readonly #queue = new WriteQueue((group) => this.#carryOut(group));
   #failure: StoreError | null = null;
-  /** Settles when the last write called for has been handed to LevelDB: writes are carried out in the order of their calls. */
-  #turn: Promise<void> = Promise.resolve();
-  /** Writes that LevelDB is carrying out. */
-  readonly #underWay = new Set<Promise<void>>();
 
   private constructor(database: Database, path: string, format: Uint8Array, { guard, values }: { guard: MemtableGuard; values: ValueLog }) {
     this.#database = database;
@@ -135,34 +133,24 @@ export class LevelStore implements Store {
 
   /** @throws {StoreError} `STORE_FAILED`, `STORE_CLOSED` */
   async write(operations: readonly StoreOperation[], { sync }: { readonly sync: boolean }): Promise<void> {
-    if (operations.length > 0 || sync) await this.#write(() => operations, sync);
+    if (operations.length > 0 || sync) await this.#queue.write({ operations, sync });
   }
 
   async close(): Promise<void> {
     await this.#reclaimer.stop();
-    await this.#turn;
+    await this.#queue.idle();
     await this.#database.close();
     await this.#values.close();
   }
 
-  /** @param operationsOf asked in the write's turn */
-  async #write(operationsOf: () => readonly StoreOperation[] | Promise<readonly StoreOperation[]>, sync: boolean): Promise<void> {
-    const { promise, resolve: endTurn } = Promise.withResolvers<void>();
-    const previous = this.#turn;
-    this.#turn = promise;
-    await previous;
+  async #carryOut({ operations, sync }: WriteGroup): Promise<void> {
     try {
       if (this.#failure !== null) throw this.#failure;
-      const operations = await operationsOf();
-      const written = this.#hand(sync ? await this.#logLarge(operations) : operations, sync);
-      endTurn();
-      await written;
+      await this.#hand(sync ? await this.#logLarge(operations) : operations, sync);
     } catch (error) {
       const failure = error instanceof StoreError ? error : storeError(error, this.#path);
       if (failure.code !== 'STORE_CLOSED') this.#failure ??= failure;
       throw failure;
-    } finally {
-      endTurn();
     }
   }
 
@@ -185,28 +173,22 @@ export class LevelStore implements Store {
     });
   }
 
-  /** Hands a batch to LevelDB, at once. */
-  #hand(operations: readonly LevelOperation[], sync: boolean): Promise<void> {
+  async #hand(operations: readonly LevelOperation[], sync: boolean): Promise<void> {
     const batch = this.#database.batch();
     // LevelDB skips an empty batch and with it the sync of what was written before.
     addOperations(batch, operations.length > 0 ? operations : [{ type: 'put', key: FORMAT_KEY, value: this.#format }]);
     const nearlyFull = this.#guard.admit(operations);
-    const written = batch.write({ sync: sync || nearlyFull !== null });
-    const done = nearlyFull === null ? written : written.then(() => this.#guard.written(nearlyFull));
-    this.#underWay.add(done);
-    return done.finally(() => this.#underWay.delete(done));
+    await batch.write({ sync: sync || nearlyFull !== null });
+    if (nearlyFull !== null) await this.#guard.written(nearlyFull);
   }
 
   /** Writes values anew whose place is still the one given. */
   async #move(values: readonly (LoggedValue & { readonly pointer: ValuePointer })[]): Promise<void> {
-    const stillThere = async (): Promise<StoreOperation[]> => {
-      // What was called for before may still delete or replace them; what is called for later waits for its turn.
-      await Promise.allSettled(this.#underWay);
-      return values
+    const stillThere = (): StoreOperation[] =>
+      values
         .filter(({ key, pointer }) => this.#pointsAt(key, pointer))
         .map(({ key, value }) => ({ type: 'put', key: Uint8Array.from(key), value }));
-    };
-    await this.#write(stillThere, true);
+    await this.#queue.write({ operations: stillThere, sync: true });
   }
 
   #pointsAt(key: Uint8Array, { segment, offset }: ValuePointer): boolean {

@@ -104,8 +104,8 @@ function watchBatches(onWrite: (operations: number, options: object) => void): v
 
 describe('writes', () => {
   // @mutation packages/ledger/src/level-store.ts
-  // - const written = batch.write({ sync: sync || nearlyFull !== null });
-  // + const written = batch.write({});
+  // - await batch.write({ sync: sync || nearlyFull !== null });
+  // + await batch.write({});
   test('are one batch, synced exactly when asked', async () => {
     const store = await LevelStore.open(path, OPTIONS);
     const written: [operations: number, options: object][] = [];

@@ -54,8 +54,8 @@ describe('memory table', () => {
   // - return this.#bound > STORE_WRITE_BUFFER_BYTES ? before : null;
   // + return this.#bound > 2 * STORE_WRITE_BUFFER_BYTES ? before : null;
   // @mutation packages/ledger/src/level-store.ts
-  // - const written = batch.write({ sync: sync || nearlyFull !== null });
-  // + const written = batch.write({ sync: sync && nearlyFull !== null });
+  // - await batch.write({ sync: sync || nearlyFull !== null });
+  // + await batch.write({ sync: sync && nearlyFull !== null });
   // @mutation packages/ledger/src/memtable-guard.ts
   // - this.#bound -= this.#settled;
   // + this.#bound = Number.NEGATIVE_INFINITY;
