@@ -1,12 +1,13 @@
 // npm test [-- PATH_FILTER …] [OPTION OF VITEST …]
 // Runs the tests and ends with "N passed, N failed". Without an argument, or with packages/NAME, also holds the
 // packages that others rely on to their coverage.
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CoverageSummary, packageCoverage } from './test/coverage.ts';
-import { isWhole, type Part, partsOf } from './test/parts.ts';
+import { isWhole, lanesOf, type Part } from './test/parts.ts';
 import { type JsonReport, summarize } from './test/summary.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -37,34 +38,73 @@ interface Outcome {
   readonly problems: readonly string[];
 }
 
-function run({ command, toCover }: Part, { directory, canBeIdle }: { readonly directory: string; readonly canBeIdle: boolean }): Outcome {
+const running = new Set<ChildProcess>();
+let stopped = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    stopped = true;
+    for (const vitest of running) vitest.kill(signal);
+  });
+}
+
+interface RunOptions {
+  /** For its reports. */
+  readonly directory: string;
+  /** Whether files may run nothing. */
+  readonly canBeIdle: boolean;
+  /** File descriptor for what it prints, or ours. */
+  readonly output: number | 'inherit';
+}
+
+async function run({ command, toCover }: Part, { directory, canBeIdle, output }: RunOptions): Promise<Outcome> {
   const jsonPath = join(directory, 'report.json');
   const options = ['--reporter=default', '--reporter=json', `--outputFile.json=${jsonPath}`];
   if (toCover.length > 0) options.push('--coverage.enabled', `--coverage.reportsDirectory=${directory}`);
   options.push(...toCover.map((name) => `--coverage.include=packages/${name}/src/**/*.ts`));
-  const vitest = spawnSync(join(root, 'node_modules/.bin/vitest'), ['run', ...options, ...command], { cwd: root, stdio: 'inherit' });
+  const vitest = spawn(join(root, 'node_modules/.bin/vitest'), ['run', ...options, ...command], {
+    cwd: root,
+    stdio: ['inherit', output, output],
+  });
+  running.add(vitest);
+  const [status] = (await once(vitest, 'close')) as [number | null];
+  running.delete(vitest);
   if (!existsSync(jsonPath))
-    return { passed: 0, failed: 0, failures: [], skipped: [], problems: [`vitest wrote no report (exit code ${vitest.status})`] };
+    return { passed: 0, failed: 0, failures: [], skipped: [], problems: [`vitest wrote no report (exit code ${status})`] };
   const summary = summarize(JSON.parse(readFileSync(jsonPath, 'utf8')) as JsonReport, root);
   const problems = [...summary.notLoaded, ...(canBeIdle ? [] : summary.idle)];
   if (summary.passed + summary.failed === 0) problems.push('no test ran; nothing was proven');
   if (toCover.length > 0) problems.push(...checkCoverage(toCover, directory));
-  if (vitest.status !== 0 && summary.failed + problems.length === 0)
-    problems.push(`vitest ended with code ${vitest.status}; see its output`);
+  if (status !== 0 && summary.failed + problems.length === 0) problems.push(`vitest ended with code ${status}; see its output`);
   return { ...summary, problems };
 }
 
-function runInDirectory(part: Part, canBeIdle: boolean): Outcome {
+/** Runs the parts of a lane. What any but the first lane prints is printed when it is done. */
+async function runLane(parts: readonly Part[], options: { readonly canBeIdle: boolean; readonly isFirst: boolean }): Promise<Outcome[]> {
   const directory = mkdtempSync(join(tmpdir(), 'nacre-test-'));
+  const outputPath = join(directory, 'output');
+  const output = options.isFirst ? 'inherit' : openSync(outputPath, 'w');
   try {
-    return run(part, { directory, canBeIdle });
+    const outcomes: Outcome[] = [];
+    for (const [i, part] of parts.entries()) {
+      if (stopped) break;
+      const ofPart = join(directory, String(i));
+      mkdirSync(ofPart);
+      outcomes.push(await run(part, { directory: ofPart, canBeIdle: options.canBeIdle, output }));
+    }
+    return outcomes;
   } finally {
+    if (typeof output === 'number') {
+      closeSync(output);
+      process.stdout.write(readFileSync(outputPath));
+    }
     rmSync(directory, { recursive: true });
   }
 }
 
-function main(command: readonly string[]): number {
-  const outcomes = partsOf(command).map((part) => runInDirectory(part, !isWhole(command)));
+async function main(command: readonly string[]): Promise<number> {
+  const canBeIdle = !isWhole(command);
+  const lanes = await Promise.all(lanesOf(command).map((parts, i) => runLane(parts, { canBeIdle, isFirst: i === 0 })));
+  const outcomes = lanes.flat();
   const skipped = outcomes.flatMap((outcome) => outcome.skipped);
   const problems = outcomes.flatMap((outcome) => outcome.problems);
   if (skipped.length > 0 && skipped.length <= SKIPPED_SHOWN_MAX)
@@ -79,4 +119,4 @@ function main(command: readonly string[]): number {
   return failed === 0 ? 0 : 1;
 }
 
-process.exitCode = main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2));

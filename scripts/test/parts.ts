@@ -8,13 +8,27 @@ export interface Part {
   readonly toCover: readonly string[];
 }
 
+/** Tests of real processes: they wait more than they compute. */
+const PROCESSES = 'packages/node/test/processes/';
+
+/**
+ * Runs that go on side by side, each of parts one after another. Only a run of everything has two: the tests that start processes, one file
+ * at a time, beside all others.
+ */
+export function lanesOf(command: readonly string[]): Part[][] {
+  const parts = partsOf(command);
+  if (command.length > 0) return [parts];
+  const others = parts.map((part, i) => (i === 0 ? part : { ...part, command: [...part.command, '--exclude', `${PROCESSES}**`] }));
+  return [others, [{ command: [PROCESSES], toCover: [] }]];
+}
+
 /**
  * Parts a run into the packages that must be covered and everything else, because counting what runs slows tests down by up to
  * a half; and so each of those packages must be covered by its own tests.
  *
  * @param command path filters and options of vitest; none: everything
  */
-export function partsOf(command: readonly string[]): Part[] {
+function partsOf(command: readonly string[]): Part[] {
   const toCover = isWhole(command) ? packagesToCover(command) : [];
   if (toCover.length === 0) return [{ command, toCover }];
   const covered = toCover.map((name) => `packages/${name}/`);

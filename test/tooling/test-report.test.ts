@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { packageCoverage, packagesToCover } from '../../scripts/test/coverage.ts';
-import { partsOf } from '../../scripts/test/parts.ts';
+import { lanesOf } from '../../scripts/test/parts.ts';
 import { type JsonReport, summarize } from '../../scripts/test/summary.ts';
 
 describe('the counts', () => {
@@ -76,23 +76,30 @@ describe('the coverage', () => {
 describe('a run', () => {
   const exclude = (...names: string[]): string[] => names.flatMap((name) => ['--exclude', `packages/${name}/**`]);
 
-  test('of everything is in two parts, the packages to be covered and the rest', () => {
-    expect(partsOf([])).toEqual([
-      { command: ['packages/crypto/', 'packages/consensus/', 'packages/ledger/'], toCover: ['crypto', 'consensus', 'ledger'] },
-      { command: exclude('crypto', 'consensus', 'ledger'), toCover: [] },
+  const processes = 'packages/node/test/processes/';
+
+  test('of everything has the packages to be covered and then the rest, and beside them the tests of real processes', () => {
+    expect(lanesOf([])).toEqual([
+      [
+        { command: ['packages/crypto/', 'packages/consensus/', 'packages/ledger/'], toCover: ['crypto', 'consensus', 'ledger'] },
+        { command: [...exclude('crypto', 'consensus', 'ledger'), '--exclude', `${processes}**`], toCover: [] },
+      ],
+      [{ command: [processes], toCover: [] }],
     ]);
   });
 
   test('of packages covers those that must be, and runs no test twice', () => {
-    expect(partsOf(['packages/ledger'])).toEqual([{ command: ['packages/ledger/'], toCover: ['ledger'] }]);
-    expect(partsOf(['packages/node', 'packages/ledger/', 'packages/ledger/test/block.test.ts'])).toEqual([
-      { command: ['packages/ledger/'], toCover: ['ledger'] },
-      { command: ['packages/node', ...exclude('ledger')], toCover: [] },
+    expect(lanesOf(['packages/ledger'])).toEqual([[{ command: ['packages/ledger/'], toCover: ['ledger'] }]]);
+    expect(lanesOf(['packages/node', 'packages/ledger/', 'packages/ledger/test/block.test.ts'])).toEqual([
+      [
+        { command: ['packages/ledger/'], toCover: ['ledger'] },
+        { command: ['packages/node', ...exclude('ledger')], toCover: [] },
+      ],
     ]);
   });
 
   test('of a part of a package, or with an option of vitest, is left as it is', () => {
     for (const command of [['packages/ledger/test/block.test.ts'], ['packages/ledger', '-t', 'a block']])
-      expect(partsOf(command)).toEqual([{ command, toCover: [] }]);
+      expect(lanesOf(command)).toEqual([[{ command, toCover: [] }]]);
   });
 });
