@@ -1,4 +1,4 @@
-// npm run mutate [-- PATH_FILTER …] [--jobs N]
+// npm run mutate [-- PATH_FILTER …] [--jobs N] [--part I/N]
 // Applies every mutation that stands above a test and expects that test to fail. Nothing on disk is changed.
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,22 @@ const TIMEOUT_MS = 60_000;
 /** Twice the cores, because a test that a mutation keeps from going on waits for its end. */
 const JOBS = Math.min(2 * availableParallelism(), 16);
 const root = join(import.meta.dirname, '..');
+
+/** The I-th of N parts of about the same number of test files, I from 1. */
+interface Share {
+  readonly part: number;
+  readonly of: number;
+}
+
+function parseShare(text: string): Share | null {
+  const [part = 0, of = 0] = (/^(\d{1,3})\/(\d{1,3})$/.exec(text) ?? []).slice(1).map(Number);
+  return part >= 1 && part <= of ? { part, of } : null;
+}
+
+function shareOf(mutations: readonly Mutation[], { part, of }: Share): Mutation[] {
+  const files = [...Map.groupBy(mutations, ({ testPath }) => testPath).values()];
+  return files.filter((_, i) => i % of === part - 1).flat();
+}
 
 function select(filters: readonly string[]): FoundMutations {
   const { mutations, malformed } = collectMutations(root);
@@ -52,14 +68,23 @@ function showProgress(mutations: readonly Mutation[]): (result: MutationResult) 
 }
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({ options: { jobs: { type: 'string', default: String(JOBS) } }, allowPositionals: true });
+  const { values, positionals } = parseArgs({
+    options: { jobs: { type: 'string', default: String(JOBS) }, part: { type: 'string', default: '1/1' } },
+    allowPositionals: true,
+  });
   const jobs = Number(values.jobs);
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64) {
     console.error(`--jobs takes a number from 1 to 64, not "${values.jobs}".`);
     return 1;
   }
+  const share = parseShare(values.part);
+  if (share === null) {
+    console.error(`--part takes two numbers such as 1/4, the first of which is not above the second, not "${values.part}".`);
+    return 1;
+  }
   const startedAt = performance.now();
-  const { mutations, malformed } = select(positionals);
+  const { mutations: all, malformed } = select(positionals);
+  const mutations = shareOf(all, share);
   const results = await runMutations(mutations, { root, jobs, timeoutMs: TIMEOUT_MS, onResult: showProgress(mutations) });
   const count = (outcome: string): number => results.filter(({ verdict }) => verdict.outcome === outcome).length;
   for (const result of results) if (result.verdict.outcome !== 'killed') console.log(`\n${explain(result)}`);

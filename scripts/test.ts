@@ -107,6 +107,7 @@ async function main(command: readonly string[]): Promise<number> {
   const outcomes = lanes.flat();
   const skipped = outcomes.flatMap((outcome) => outcome.skipped);
   const problems = outcomes.flatMap((outcome) => outcome.problems);
+  if (stopped) problems.push('the run was stopped');
   if (skipped.length > 0 && skipped.length <= SKIPPED_SHOWN_MAX)
     console.log(`\nSkipped:\n${skipped.map((name) => `  ${name}`).join('\n')}`);
   const failures = outcomes.flatMap((outcome) => outcome.failures);
