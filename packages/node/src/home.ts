@@ -5,12 +5,11 @@ import { addressOf, parseAddress, SEED_BYTES, type SignatureScheme } from '@nacr
 import { createSigner, nativePublicKeyFromSeed, readKeyFile, writeKeyFile } from '@nacre/crypto/native';
 import { type Genesis, parseGenesis } from '@nacre/ledger';
 import { FileDirectory } from '@nacre/ledger/level';
-import { prepareValidatorHome } from '@nacre/replica';
+import { prepareValidatorHome, ValidatorKeys } from '@nacre/replica';
 import type { ConfigurationFile } from './configuration-schema.ts';
 import { NodeError } from './node-error.ts';
 import { readPeerKey, writePeerKey } from './peer-key.ts';
 import { systemRandom } from './system-ports.ts';
-import { ValidatorKeys } from './validator-keys.ts';
 
 /** Where the parts of a node's home stand. */
 export interface HomePaths {

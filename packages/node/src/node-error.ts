@@ -16,8 +16,6 @@ export type NodeErrorCode =
   | 'GENESIS_INVALID'
   /** A key of another scheme than the network's. */
   | 'KEY_FOREIGN'
-  /** The network knows the validator by a key that is not here. */
-  | 'KEY_MISSING'
   /** A value on the command line is out of its range. */
   | 'ARGUMENT_INVALID'
   /** No chain but chain 0 exists in this version. */

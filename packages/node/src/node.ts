@@ -94,7 +94,6 @@ async function composeNode(
     { clock, random, store, directory, transport, verifier, log },
   );
   parts.replica = replica;
-  followKeys(validator, replica, log);
   opened.defer(() => replica.stop().catch(() => undefined));
 
   const view = observeNetwork({ replica, transport, home, configuration });
@@ -156,14 +155,6 @@ function observeNetwork({ replica, transport, home, configuration }: Observed) {
       sinceStartMs: nowMs - startedAtMs,
     });
   };
-}
-
-/** The chain decides which key of the home signs. */
-function followKeys(validator: HomeKey | null, replica: Replica, log: Log): void {
-  const keys = validator?.keys;
-  if (keys === undefined) return;
-  keys.follow(replica.ledger);
-  replica.onDecided(() => void keys.afterBlock(log));
 }
 
 function validatorKey({ ledger }: Replica, address: Address): Uint8Array | undefined {

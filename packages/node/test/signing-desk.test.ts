@@ -2,9 +2,9 @@ import { type Hash, SIGNER_HEIGHTS_KEPT, SIGNER_RECALL_MESSAGES_MAX } from '@nac
 import { decodeVote, encodeVote, VOTE_CONTEXT } from '@nacre/consensus';
 import { nativeVerifySignature } from '@nacre/crypto/native';
 import { buildTransaction, createGenesis, JOURNAL_FILE, type Operation, TRANSACTION_CONTEXT } from '@nacre/ledger';
+import { SigningDesk } from '@nacre/replica';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { SigningDesk } from '../src/signer/signing-desk.ts';
 import { flipMiddle, hash, KeptLog, NONE, proposal, SigningDeskHome, vote } from './support/signing-desk-home.ts';
 
 let home: SigningDeskHome;
@@ -28,7 +28,7 @@ describe('votes and proposals', () => {
     expect(nativeVerifySignature('ml-dsa-44', desk.publicKey, request.message, VOTE_CONTEXT, signed.value)).toBe(true);
   });
 
-  // @mutation packages/node/src/signer/signing-desk.ts
+  // @mutation packages/replica/src/signing-desk.ts
   // - return isSame ? ok(same.content.signature)
   // + return isSame ? ok(await signer.sign(this.#messageOf(statement), VOTE_CONTEXT))
   test('the same content again gets the stored signature, after a restart as well', async () => {
@@ -53,10 +53,10 @@ describe('votes and proposals', () => {
     expect(await codeOf(first)).toBe('signed');
   });
 
-  // @mutation packages/node/src/signer/signing-desk.ts
+  // @mutation packages/replica/src/signing-desk.ts
   // - const signed = this.#last.then(() => this.#signStatement(statement));
   // + const signed = this.#signStatement(statement);
-  // @mutation packages/node/src/signer/signing-desk.ts
+  // @mutation packages/replica/src/signing-desk.ts
   // - if (same !== undefined) {
   // + if (same !== undefined && false) {
   test('of two contents asked for at once, one is signed', async () => {
@@ -64,7 +64,7 @@ describe('votes and proposals', () => {
     expect(codes).toEqual(['signed', 'SIGNED_OTHERWISE']);
   });
 
-  // @mutation packages/node/src/signer/signing-desk.ts
+  // @mutation packages/replica/src/signing-desk.ts
   // - await journal.append({ height, messages
   // + void journal.append({ height, messages
   test('no signature leaves before it is synced', async () => {
@@ -91,7 +91,7 @@ describe('votes and proposals', () => {
     expect(await codeOf(vote(5, 0, 'prepare', hash(2)))).toBe('signed');
   });
 
-  // @mutation packages/node/src/signer/signing-desk.ts
+  // @mutation packages/replica/src/signing-desk.ts
   // - content.round > round || (content.round === round
   // + (content.round === round
   test('a height never goes back to an earlier round', async () => {
@@ -100,7 +100,7 @@ describe('votes and proposals', () => {
     expect(await codeOf(vote(5, 3, 'prepare', hash(1)))).toBe('signed');
   });
 
-  // @mutation packages/node/src/signer/signing-desk.ts
+  // @mutation packages/replica/src/signing-desk.ts
   // - > stepOf(statement)),
   // + > stepOf(statement) + 9),
   test('a round never goes back from commit to prepare, or from prepare to proposal', async () => {
@@ -115,10 +115,10 @@ describe('votes and proposals', () => {
     for (const request of [...requests, vote(5, 1, 'prepare', hash(1))]) expect(await codeOf(request)).toBe('signed');
   });
 
-  // @mutation packages/node/src/signer/signing-desk.ts
+  // @mutation packages/replica/src/signing-desk.ts
   // - if (!bytesEqual(context.genesisHash, genesis.hash) || context.chain
   // + if (context.chain
-  // @mutation packages/node/src/signer/signing-desk.ts
+  // @mutation packages/replica/src/signing-desk.ts
   // - || context.chain !== genesis.context.chain)
   // + )
   test('of another network or chain are refused', async () => {
@@ -175,7 +175,7 @@ test('property: whatever is asked in whatever order, over any restarts, a place 
 });
 
 describe('the journal', () => {
-  // @mutation packages/node/src/signer/signing-desk.ts
+  // @mutation packages/replica/src/signing-desk.ts
   // - if (journal.doubt !== null) return fail({ code: 'SIGNER_IN_DOUBT' });
   // +
   test('in doubt: no vote is signed, who the node is still is, and an operator ends it above a height', async () => {
@@ -199,7 +199,7 @@ describe('the journal', () => {
     expect(await codeOf(vote(9, 0, 'prepare', null))).toBe('SIGNER_IN_DOUBT');
   });
 
-  // @mutation packages/node/src/signer/signing-desk.ts
+  // @mutation packages/replica/src/signing-desk.ts
   // - const keepAbove = this.#highest - SIGNER_HEIGHTS_KEPT;
   // + const keepAbove = this.#highest;
   test('is rotated: what is forgotten lies below a floor, and the last heights are kept', async () => {
@@ -216,7 +216,7 @@ describe('the journal', () => {
     expect(await codeOf(vote(desk.floorHeight + 1, 0, 'prepare', hash(2)))).toBe('SIGNED_OTHERWISE');
   });
 
-  // @mutation packages/node/src/signer/signing-desk.ts
+  // @mutation packages/replica/src/signing-desk.ts
   // - messages.length > end
   // + messages.length > end + 1
   test('is recalled page by page, above a height, in the order of signing', async () => {
@@ -265,7 +265,7 @@ describe('everything else', () => {
   const recovery: Operation = { kind: 'validator.recover', nonce: new Uint8Array(16) };
   const account: Operation = { kind: 'account.create', publicKey: new Uint8Array(1312) };
 
-  // @mutation packages/node/src/signer/signing-desk.ts
+  // @mutation packages/replica/src/signing-desk.ts
   // - return other === undefined ? null
   // + return other !== undefined ? null
   test('a transaction is signed if each of its operations is allowed', async () => {
@@ -273,7 +273,7 @@ describe('everything else', () => {
     expect(await transaction([recovery, account])).toBe('OPERATION_NOT_ALLOWED');
   });
 
-  // @mutation packages/node/src/signer/signing-desk.ts
+  // @mutation packages/replica/src/signing-desk.ts
   // - if (!bytesEqual(decoded.value.txId, message)) return
   // + if (false) return
   test('a hash is signed only for somebody who shows what it is the hash of', async () => {

@@ -1,12 +1,15 @@
 import type { Address, Clock, Custody, Directory, Hash, Log, Random, Refusal, Signer, Store, Transport, Verifier } from '@nacre/base';
 import type { Genesis } from '@nacre/ledger';
 import type { ReplicaConfiguration } from './configuration.ts';
+import type { ValidatorKeys } from './validator-keys.ts';
 
 export interface ValidatorIdentity {
   readonly address: Address;
   readonly signer: Signer;
   /** Where the key is in another process. */
   readonly custody?: Custody;
+  /** Where there may be more than one, while it is rotated: the replica then keeps them up to date with the chain. `signer` signs with them. */
+  readonly keys?: ValidatorKeys;
 }
 
 export interface ReplicaOptions {

@@ -116,6 +116,7 @@ export class Replica {
     const custody = options.validator?.custody;
     this.#signing = custody === undefined || journal === null ? null : new SigningWatch({ custody, journal, ledger, log });
     custody?.onChange(() => this.#reconsiderVoting());
+    options.validator?.keys?.follow(ledger);
     this.#recovery =
       options.validator === null || journal === null
         ? null
@@ -279,10 +280,12 @@ export class Replica {
     if (this.#journal === null || this.#options.validator === null) return null;
     if (this.#journal.doubt !== null || height <= this.#journal.floorHeight || !this.#guard.mayVote(committee)) return null;
     if (this.#signing !== null && !this.#signing.maySign(height)) return null;
-    const { address, signer } = this.#options.validator;
+    const { address, signer, keys } = this.#options.validator;
     const index = committee.indexOf(address);
+    if (index === null) return null;
     // After a rotation the committee knows the old key for two epochs, then the new one: what another key signs is worth nothing to anyone.
-    return index !== null && bytesEqual(committee.validator(index).publicKey, signer.publicKey) ? index : null;
+    const { publicKey } = committee.validator(index);
+    return (keys?.holds(publicKey) ?? bytesEqual(publicKey, signer.publicKey)) ? index : null;
   }
 
   /** Takes up the height anew when what decides whether we may vote has changed. */
@@ -298,6 +301,7 @@ export class Replica {
       this.ledger.tip.timeMs,
     );
     await this.#recovery?.afterBlock();
+    await this.#options.validator?.keys?.afterBlock(this.#dependencies.log);
     reportEpoch({ ledger: this.ledger, log: this.#dependencies.log });
     if (this.#journal?.needsRotation) await this.#journal.rotate({ keepAbove: applied.height });
     for (const listener of this.#listeners) listener(applied);

@@ -2,9 +2,10 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bytesEqual, type Custody, type Hash, type Log, type RecalledMessage, type Signer, SignerError, utf8 } from '@nacre/base';
 import { PROPOSAL_CONTEXT, VOTE_CONTEXT } from '@nacre/consensus';
+import type { SignerRefusalCode } from '@nacre/replica';
 import { NodeError } from '../node-error.ts';
 import { away, SignerConnection } from './signer-connection.ts';
-import type { SignerAnswer, SignerRefusalCode } from './signer-wire.ts';
+import type { SignerAnswer } from './signer-wire.ts';
 
 /** Between two attempts to reach a signer, in ms: at first, and at most. It doubles in between. */
 const RETRY_FIRST_MS = 50;

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { formatAddress } from '@nacre/crypto';
 import { VoteJournal } from '@nacre/ledger';
 import { FileDirectory, LevelStore } from '@nacre/ledger/level';
+import { SigningDesk } from '@nacre/replica';
 import { readConfiguration } from '../configuration.ts';
 import { homePaths, openHome, readConfigurationText } from '../home.ts';
 import { NodeError } from '../node-error.ts';
@@ -10,7 +11,6 @@ import { listenForStop } from '../stop-wish.ts';
 import { STORE_FORMAT_VERSION } from '../store-format.ts';
 import { systemRandom } from '../system-ports.ts';
 import { SignerServer } from './signer-server.ts';
-import { SigningDesk } from './signing-desk.ts';
 
 export interface RunSignerOptions {
   readonly home: string;

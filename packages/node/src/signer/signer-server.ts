@@ -2,9 +2,9 @@ import { chmod, lstat, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { bytesEqual, concatBytes, fromUtf8, type Hash, type Log, SIGNER_CONNECTIONS_MAX, SIGNER_FRAME_BYTES_MAX } from '@nacre/base';
 import { FrameReader, lengthPrefix } from '@nacre/network/frames';
+import type { SignerRefusal, SigningDesk } from '@nacre/replica';
 import { NodeError } from '../node-error.ts';
-import { decodeSignerRequest, encodeSignerAnswer, type SignerAnswer, type SignerRefusal, type SignerRequest } from './signer-wire.ts';
-import type { SigningDesk } from './signing-desk.ts';
+import { decodeSignerRequest, encodeSignerAnswer, type SignerAnswer, type SignerRequest } from './signer-wire.ts';
 
 /** Time in ms for a greeting. Beyond: the connection ends. */
 const HELLO_TIMEOUT_MS = 5_000;

@@ -3,8 +3,8 @@ import { type ChainContext, PROPOSAL_CONTEXT, proposalMessage, VOTE_CONTEXT, typ
 import { addressOf } from '@nacre/crypto';
 import { createSigner } from '@nacre/crypto/native';
 import { VoteJournal } from '@nacre/ledger';
+import { SigningDesk } from '@nacre/replica';
 import { operationsSigned } from '../../src/signer/signed-operations.ts';
-import { SigningDesk } from '../../src/signer/signing-desk.ts';
 import { systemRandom } from '../../src/system-ports.ts';
 import { LossyDisk } from './lossy-disk.ts';
 

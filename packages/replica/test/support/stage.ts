@@ -2,7 +2,15 @@ import { assert, type Hash, type Log, type Random } from '@nacre/base';
 import type { Vote, VoteKind } from '@nacre/consensus';
 import { taggedHash } from '@nacre/crypto';
 import type { Candidate } from '@nacre/ledger';
-import { decodeMessage, type Message, prepareValidatorHome, Replica, type ReplicaConfiguration } from '@nacre/replica';
+import {
+  decodeMessage,
+  type Message,
+  prepareValidatorHome,
+  Replica,
+  type ReplicaConfiguration,
+  type ValidatorIdentity,
+  type ValidatorKeys,
+} from '@nacre/replica';
 import { Gate } from './gate.ts';
 import { MemoryDirectory } from './memory-directory.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -44,6 +52,8 @@ export interface StartOptions {
   readonly configuration?: Partial<ReplicaConfiguration>;
   /** Holds the key in another process. */
   readonly custody?: TestCustody;
+  /** The keys of its home, where there are several. */
+  readonly keys?: ValidatorKeys;
 }
 
 /** A replica that runs. */
@@ -89,13 +99,19 @@ export class Stage {
   }
 
   /** Opens and starts a process. It is connected to nobody yet. */
-  async start({ validator, name = `replica ${validator}`, home, configuration, custody }: StartOptions): Promise<Actor> {
+  async start({ validator, name = `replica ${validator}`, home, configuration, custody, keys }: StartOptions): Promise<Actor> {
     const own = home ?? (await this.newHome(validator));
     const key = validator === null ? null : this.chain.key(validator);
+    const identity: ValidatorIdentity | null = key && {
+      address: key.address,
+      signer: custody ?? keys ?? key,
+      ...(custody === undefined ? {} : { custody }),
+      ...(keys === undefined ? {} : { keys }),
+    };
     const replica = await Replica.open(
       {
         genesis: this.chain.genesis,
-        validator: key === null ? null : { address: key.address, signer: custody ?? key, ...(custody === undefined ? {} : { custody }) },
+        validator: identity,
         ...(configuration === undefined ? {} : { configuration }),
       },
       {

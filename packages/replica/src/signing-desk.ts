@@ -25,8 +25,8 @@ import {
   voteMessageCodec,
 } from '@nacre/consensus';
 import { decodeContents, TRANSACTION_CONTEXT, type VoteJournal } from '@nacre/ledger';
-import { restoreOwnMessages } from '@nacre/replica';
-import type { SignerRefusal } from './signer-wire.ts';
+import { restoreOwnMessages } from './restore.ts';
+import type { SignerRefusal } from './signer-refusal.ts';
 
 /** Position in the committee that entries of this journal carry. It is not signed, and a signer knows no committees: its node fills it in. */
 const NO_POSITION = 0;

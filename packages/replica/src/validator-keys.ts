@@ -1,7 +1,7 @@
 import { type Address, assert, bytesEqual, type Log, type Signer } from '@nacre/base';
 import { PROPOSAL_CONTEXT, proposalMessageCodec, VOTE_CONTEXT, voteMessageCodec } from '@nacre/consensus';
 import { type Ledger, TRANSACTION_CONTEXT } from '@nacre/ledger';
-import { NodeError } from './node-error.ts';
+import { ValidatorKeyError } from './validator-key-error.ts';
 
 type KeyLedger = Pick<Ledger, 'tip' | 'account' | 'epochOf' | 'nextEpoch'>;
 
@@ -44,7 +44,7 @@ export class ValidatorKeys implements Signer {
     return signer.publicKey;
   }
 
-  /** @throws {NodeError} `KEY_MISSING` if the key that is asked for is in no file of this home */
+  /** @throws {ValidatorKeyError} `KEY_MISSING` if the key that is asked for is in no file of this home */
   async sign(message: Uint8Array, context: string): Promise<Uint8Array> {
     const key = this.#keyFor(message, context) ?? this.publicKey;
     // Several blocks may have been applied since the keys were looked at.
@@ -52,12 +52,17 @@ export class ValidatorKeys implements Signer {
     return signer.sign(message, context);
   }
 
+  /** Whether a key of a committee is here, so that votes count which are signed for it. */
+  holds(publicKey: Uint8Array): boolean {
+    return this.#held(publicKey) !== undefined;
+  }
+
   /** From here on the chain decides which key signs. */
   follow(ledger: KeyLedger): void {
     this.#ledger = ledger;
   }
 
-  /** Call after each block: takes up a key that an operator has made meanwhile, and lets go of one whose last epoch is over. */
+  /** Call after each block, before the next height: takes up a key that an operator has made meanwhile, and lets go of one whose last epoch is over. */
   afterBlock(log: Log): Promise<void> {
     this.#work = this.#work
       .then(() => this.#settle(log))
@@ -81,11 +86,15 @@ export class ValidatorKeys implements Signer {
     log.info({}, 'the retired key of this validator is erased');
   }
 
-  /** Keys that may be asked to sign: the account's, and those of this epoch's and the next one's votes. */
+  /**
+   * Keys that may be asked to sign: the account's, and those of this epoch's and the next one's votes. The tip's own committee is among them,
+   * because a power cut can take back the tip, and if it does so everywhere, its height is decided again by that committee.
+   */
   #neededKeys(): Uint8Array[] {
     const ledger = this.#ledger;
     if (ledger === null) return [];
-    const committees = [ledger.epochOf(ledger.tip.height + 1)?.committee, ledger.nextEpoch().committee];
+    const { height } = ledger.tip;
+    const committees = [ledger.epochOf(height)?.committee, ledger.epochOf(height + 1)?.committee, ledger.nextEpoch().committee];
     const voting = committees.map((committee) => this.#keyIn(committee));
     return [this.#accountKey(), ...voting].filter((key) => key !== undefined);
   }
@@ -113,7 +122,7 @@ export class ValidatorKeys implements Signer {
     this.#signers = await this.#files.read();
     const signer = this.#held(key);
     if (signer !== undefined) return signer;
-    throw new NodeError('KEY_MISSING', 'the network knows this validator by a key that is not in its home', {
+    throw new ValidatorKeyError('KEY_MISSING', 'the network knows this validator by a key that is not in its home', {
       hint: 'Its key was rotated: put the key file that `nacre keys rotate` made back into the home.',
     });
   }
