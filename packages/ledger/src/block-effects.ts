@@ -70,5 +70,5 @@ export interface BlockEffects {
   readonly logTiles: readonly { readonly service: string; readonly tile: Tile }[];
   readonly runs: readonly RecordRun[];
   /** Records with a key, by the state key of (service, key). */
-  readonly keyed: readonly { readonly stateKey: Hash; readonly index: number }[];
+  readonly keyed: readonly { readonly stateKey: Hash; readonly index: number; readonly leafHash: Hash }[];
 }

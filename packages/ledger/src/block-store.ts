@@ -3,6 +3,7 @@ import { type Certificate, type Committee, decodeCertificate, encodeCertificate,
 import { Block } from './block.ts';
 import { LedgerError } from './errors.ts';
 import type { Genesis } from './genesis.ts';
+import { decodeHeader, type Header } from './header.ts';
 import {
   blockKey,
   bodyKey,
@@ -11,8 +12,11 @@ import {
   candidateHeight,
   candidateKey,
   candidatesUpTo,
+  firstHeightKey,
   heightKey,
+  keptHeaderKey,
   linkKey,
+  numberAtEnd,
 } from './keys.ts';
 import { readTransaction, type Transaction } from './transaction.ts';
 
@@ -54,13 +58,30 @@ export class BlockStore {
     return this.#store.get(heightKey(height));
   }
 
-  /** The decided block. @throws {LedgerError} code `LEDGER_DAMAGED` */
+  /** See `Ledger.firstHeight`. */
+  get firstHeight(): number {
+    const bytes = this.#store.get(firstHeightKey());
+    return bytes === undefined ? 1 : numberAtEnd(bytes);
+  }
+
+  /** The decided block; undefined also for one that is no longer here. @throws {LedgerError} code `LEDGER_DAMAGED` */
   at(height: number): Block | undefined {
     const hash = this.hashAt(height);
     if (hash === undefined) return undefined;
     const block = this.block(hash);
-    if (block === undefined) throw LedgerError.damaged('a decided block is missing', { fields: { height } });
+    if (block === undefined && height >= this.firstHeight) throw LedgerError.damaged('a decided block is missing', { fields: { height } });
     return block;
+  }
+
+  /** The decided header, of some blocks that are not here as well. @throws {LedgerError} code `LEDGER_DAMAGED` */
+  headerAt(height: number): Header | undefined {
+    const block = this.at(height);
+    if (block !== undefined) return block.header;
+    const bytes = this.#store.get(keptHeaderKey(height));
+    if (bytes === undefined) return undefined;
+    const decoded = decodeHeader(bytes);
+    if (!decoded.ok || decoded.value.height !== height) throw LedgerError.damaged('a kept header does not decode', { fields: { height } });
+    return decoded.value;
   }
 
   /** See `Ledger.linkCertificate`. @throws {LedgerError} code `LEDGER_DAMAGED` */

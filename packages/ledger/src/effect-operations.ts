@@ -6,8 +6,6 @@ import type { BlockEffects, RecordRun } from './block-effects.ts';
 import { logTileKey, recordKeyKey, recordRangeKey, statePageKey, stateValueKey } from './keys.ts';
 import { Uint32Type } from './wire.ts';
 
-const EMPTY = new Uint8Array(0);
-
 /** What the store holds of a run of records; service and first index are its key. */
 export type StoredRun = Omit<RecordRun, 'service' | 'firstIndex'>;
 
@@ -27,6 +25,6 @@ export function effectOperations(effects: BlockEffects): StoreOperation[] {
   }
   for (const { service, tile } of effects.logTiles) put(logTileKey(service, tile.level, tile.index), tile.bytes);
   for (const run of effects.runs) put(recordRangeKey(run.service, run.firstIndex), storedRunCodec.encode(run));
-  for (const { stateKey, index } of effects.keyed) put(recordKeyKey(stateKey, index), EMPTY);
+  for (const { stateKey, index, leafHash } of effects.keyed) put(recordKeyKey(stateKey, index), leafHash);
   return operations;
 }

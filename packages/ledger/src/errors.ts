@@ -10,6 +10,8 @@ export type LedgerErrorCode =
   | 'PROTOCOL_UNKNOWN'
   /** Who decides a height was asked for before it is known: see `Ledger.epochOf`. */
   | 'HEIGHT_UNKNOWN'
+  /** A record was decided, and the block that holds it is not here: `fields` say from where on records are. */
+  | 'RECORD_PRUNED'
   /** A genesis or transaction was to be made from values that break its rules; `fields.refusal` says which. */
   | 'INPUT_INVALID';
 
@@ -30,6 +32,16 @@ export class LedgerError extends NacreError<LedgerErrorCode> {
   static heightUnknown(height: number, tipHeight: number): LedgerError {
     const hint = 'The committee of a height is known once the block before it is decided here.';
     return new LedgerError('HEIGHT_UNKNOWN', `nobody knows yet who decides height ${height}`, { fields: { height, tipHeight }, hint });
+  }
+
+  static pruned(fields: {
+    readonly service: string;
+    readonly index: number;
+    readonly nextIndex: number;
+    readonly firstHeight: number;
+  }): LedgerError {
+    const hint = 'Ask a node that keeps all blocks, or go on from nextIndex.';
+    return new LedgerError('RECORD_PRUNED', `record ${fields.index} of ${fields.service} is no longer on this node`, { fields, hint });
   }
 
   static foreign(genesisHash: Hash): LedgerError {

@@ -30,10 +30,14 @@ const PREFIX = {
   logTile: prefix(0x0a),
   /** Service, index of its first record -> where a run of records stands. */
   recordRange: prefix(0x0b),
-  /** State key of (service, key), record index -> empty. */
+  /** State key of (service, key), record index -> hash of the record as a leaf. The last one for each state key is never pruned: it is part of the state. */
   recordKey: prefix(0x0c),
   /** Height of the last block of an epoch -> certificate of it, if the next one has another committee. */
   link: prefix(0x0d),
+  /** Lowest height from which all blocks are here; not there while they all are: see `Ledger.firstHeight`. */
+  firstHeight: prefix(0x0e),
+  /** Height -> header of a block that is not here itself: the last of a committee, for proofs. */
+  keptHeader: prefix(0x0f),
 
   /** Transaction id -> body hash and standing: what waits in the replica's mempool. */
   pending: prefix(0x20),
@@ -87,6 +91,8 @@ export const logTileKey = (service: string, level: number, index: number): Uint8
 export const recordRangeKey = (service: string, first: number): Uint8Array =>
   concatBytes(PREFIX.recordRange, named(service), uint64Bytes(first));
 export const linkKey = (height: number): Uint8Array => concatBytes(PREFIX.link, uint64Bytes(height));
+export const firstHeightKey = (): Uint8Array => concatBytes(PREFIX.firstHeight);
+export const keptHeaderKey = (height: number): Uint8Array => concatBytes(PREFIX.keptHeader, uint64Bytes(height));
 export const recordKeyKey = (stateKey: Hash, index: number): Uint8Array => concatBytes(PREFIX.recordKey, stateKey, uint64Bytes(index));
 
 /** Bodies are stored once, whether they wait, stand in a candidate or in a decided block. */

@@ -20,7 +20,7 @@ import { BlockExecution } from './block-execution.ts';
 import { BlockStore } from './block-store.ts';
 import { checkBlock } from './check-block.ts';
 import { CommittedState } from './committed-state.ts';
-import { effectOperations } from './effect-operations.ts';
+import { decisionOperations } from './decision-operations.ts';
 import { EpochBook } from './epoch-book.ts';
 import type { EpochInfo } from './epoch-info.ts';
 import { LedgerError } from './errors.ts';
@@ -28,7 +28,7 @@ import type { Genesis } from './genesis.ts';
 import { genesisState } from './genesis-state.ts';
 import { changesCommittee, type Header } from './header.ts';
 import type { BlockPlace } from './header-rules.ts';
-import { historyTileKey, statusKey, tipKey } from './keys.ts';
+import { statusKey, tipKey } from './keys.ts';
 import type {
   Applied,
   Candidate,
@@ -59,7 +59,7 @@ import {
   SERVICE,
   type Service,
 } from './state-kinds.ts';
-import { expiredStatusCodec, includedStatusCodec, readStatus } from './status.ts';
+import { expiredStatusCodec, readStatus } from './status.ts';
 import { historyTiles, readTip, verifyTail } from './stored-tail.ts';
 import { type StoredTip, storedTipCodec } from './tip.ts';
 import { decodeTransaction, readTransaction, type Transaction, transactionIdOf } from './transaction.ts';
@@ -136,6 +136,14 @@ export class Ledger {
 
   get tip(): Tip {
     return this.#tip;
+  }
+
+  /**
+   * Lowest height from which on all blocks up to the tip are here with their transactions: 1 unless blocks were pruned, or the chain was taken up
+   * from a snapshot. Records of lower heights are refused as `RECORD_PRUNED`; of their blocks, headers are here that proofs need.
+   */
+  get firstHeight(): number {
+    return this.#blocks.firstHeight;
   }
 
   /** Everything that decides whether the next block is valid; another object as soon as a value is another. */
@@ -297,12 +305,8 @@ export class Ledger {
     const history = appendToLog({ size: height - 1, readTile: historyTiles(this.#store) }, [leafHash(blockHash)]);
     const stored: StoredTip = { height, blockHash, stateRoot: effects.stateRoot, historyRoot: history.root, certificate };
     const operations: StoreOperation[] = await this.#blocks.decideOperations(block, transactions);
-    for (const operation of effectOperations(effects)) operations.push(operation);
-    for (const tile of history.tiles) operations.push({ type: 'put', key: historyTileKey(tile.level, tile.index), value: tile.bytes });
     const statuses = effects.outcomes.map((outcome, index) => ({ txId: (transactions[index] as Transaction).txId, ...outcome }));
-    for (const [index, { txId, ...outcome }] of statuses.entries()) {
-      operations.push({ type: 'put', key: statusKey(txId), value: includedStatusCodec.encode({ ...outcome, height, index }) });
-    }
+    operations.push(...decisionOperations({ height, effects, historyTiles: history.tiles, statuses }));
     if (certificate !== null && changesCommittee(block.header))
       operations.push(this.#blocks.linkOperation(this.committeeAt(height), certificate));
     operations.push({ type: 'put', key: tipKey(), value: storedTipCodec.encode(stored) });
@@ -343,7 +347,7 @@ export class Ledger {
   }
 
   headerAt(height: number): Header | undefined {
-    return this.#blocks.at(height)?.header;
+    return this.#blocks.headerAt(height);
   }
 
   /** Encoded transaction by body hash, whether it waits, or stands in a block. */
@@ -394,12 +398,12 @@ export class Ledger {
     return this.#state.value(RECOVERY, validator);
   }
 
-  /** Records of a service in order; none if there is no such service. */
+  /** Records of a service in order; none if there is no such service. @throws {LedgerError} code `RECORD_PRUNED` */
   records(query: RecordQuery): Promise<RecordPage> {
     return this.#records.page(query, this.recordLog(query.service)?.recordCount ?? 0);
   }
 
-  /** The latest record under a key. */
+  /** The latest record under a key. @throws {LedgerError} code `RECORD_PRUNED` */
   latest(service: string, key: string): Promise<ServiceRecord | undefined> {
     return this.#records.latest(service, key);
   }
@@ -407,7 +411,7 @@ export class Ledger {
   /**
    * Proof, against the tip, that a record is in its log; or of the latest record under a key, or that there is none. See `verifyProof`.
    *
-   * @returns codes `RECORD_UNKNOWN`, `KEY_INVALID`, `PROOF_TOO_LONG`, and `NO_CERTIFICATE`, `PROOF_BUSY` and `CHECKPOINT_AHEAD`, after which the same
+   * @returns codes `RECORD_UNKNOWN`, `RECORD_PRUNED`, `KEY_INVALID`, `PROOF_TOO_LONG`, and `NO_CERTIFICATE`, `PROOF_BUSY` and `CHECKPOINT_AHEAD`, after which the same
    * call may succeed
    */
   prove(question: ProofQuestion, start: ProofStart = {}): Promise<Result<Uint8Array, Refusal>> {

@@ -198,12 +198,7 @@ export class LevelStore implements Store {
   }
 
   async #checkFormat({ formatVersion, genesisHash }: LevelStoreOptions): Promise<void> {
-    if (this.#stored(FORMAT_KEY)?.length === FORMAT_1_BYTES) {
-      throw new StoreError('STORE_OLDER', `the store in ${this.#path} has format 1, this program writes ${formatVersion}`, {
-        fields: { path: this.#path, formatVersion },
-        hint: REFETCH_HINT,
-      });
-    }
+    if (this.#stored(FORMAT_KEY)?.length === FORMAT_1_BYTES) throw older(this.#path, { version: 1, formatVersion });
     const format = this.get(FORMAT_KEY);
     if (format === undefined) {
       const [any] = await this.#database.keys({ limit: 1 }).all();
@@ -218,8 +213,8 @@ export class LevelStore implements Store {
         hint: 'Run the newer program that wrote it.',
       });
     }
-    if (version !== formatVersion || format.length !== 4 + HASH_BYTES)
-      throw damaged(this.#path, 'its format record is unreadable', { version });
+    if (version === 0 || format.length !== 4 + HASH_BYTES) throw damaged(this.#path, 'its format record is unreadable', { version });
+    if (version < formatVersion) throw older(this.#path, { version, formatVersion });
     const found = format.subarray(4);
     if (!bytesEqual(found, genesisHash)) {
       throw new StoreError('STORE_FOREIGN', `the store in ${this.#path} belongs to another network`, {
@@ -270,6 +265,13 @@ async function refuseHeadless(path: string): Promise<void> {
   if (!names.includes('CURRENT') && names.some((name) => name === VALUES || /^\d+\.(ldb|log|sst)$/.test(name))) {
     throw damaged(path, `${join(path, 'CURRENT')} is missing`, {});
   }
+}
+
+function older(path: string, { version, formatVersion }: { readonly version: number; readonly formatVersion: number }): StoreError {
+  return new StoreError('STORE_OLDER', `the store in ${path} has format ${version}, this program writes ${formatVersion}`, {
+    fields: { path, version, formatVersion },
+    hint: REFETCH_HINT,
+  });
 }
 
 function damaged(path: string, what: string, fields: Readonly<Record<string, unknown>>, cause?: unknown): StoreError {

@@ -2,6 +2,7 @@ import { fail, ok, PROVE_ATTEMPTS_MAX, type Refusal, type Result } from '@nacre/
 import type { Committee } from '@nacre/consensus';
 import type { CommittedState } from './committed-state.ts';
 import { CommitteeChanges, type LinkSource } from './committee-changes.ts';
+import { LedgerError } from './errors.ts';
 import type { ProofQuestion, ProofStart, Tip } from './ledger-types.ts';
 import { type EncodedLightUpdate, makeLightUpdate, makeProof, type ProofSubject, type Way } from './make-proof.ts';
 import type { RecordStore } from './record-store.ts';
@@ -33,7 +34,7 @@ export class Prover {
     for (let attempt = 0; attempt < PROVE_ATTEMPTS_MAX; attempt++) {
       await chain.applying();
       const before = chain.tip();
-      const subject = await this.#subject(question);
+      const subject = await this.#subject(question).catch(refusalOfPruned);
       if (!subject.ok) return subject;
       if (chain.applying() !== null || chain.tip() !== before) continue;
       return makeProof(subject.value, chain.state, this.#way(start));
@@ -66,4 +67,10 @@ export class Prover {
       return fail({ code: 'RECORD_UNKNOWN', service, index, recordCount });
     return ok({ kind: 'included', record: await records.record(service, index) });
   }
+}
+
+/** What is no longer here is for the asker to know; anything else that is thrown is not. */
+function refusalOfPruned(error: unknown): Result<never, Refusal> {
+  if (error instanceof LedgerError && error.code === 'RECORD_PRUNED') return fail({ code: error.code, ...error.fields });
+  throw error;
 }

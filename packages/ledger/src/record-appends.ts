@@ -97,7 +97,7 @@ function recordLeaves({ transaction, append, run }: Append, keys: LatestKeys): H
 
 /** The keys that one service's records of a block name, each with the last of its records. */
 class LatestKeys {
-  readonly records: { readonly stateKey: Hash; readonly index: number }[] = [];
+  readonly records: { readonly stateKey: Hash; readonly index: number; readonly leafHash: Hash }[] = [];
   readonly #service: string;
   readonly #byKey = new Map<string, { readonly stateKey: Hash; latest: LatestRecord }>();
 
@@ -112,7 +112,7 @@ class LatestKeys {
       this.#byKey.set(key, entry);
     }
     entry.latest = latest;
-    this.records.push({ stateKey: entry.stateKey, index: latest.index });
+    this.records.push({ stateKey: entry.stateKey, ...latest });
   }
 
   updates(): StateUpdate[] {

@@ -8,6 +8,9 @@ import type { ServiceRecord } from './record.ts';
 import { LATEST_RECORD } from './state-kinds.ts';
 import type { Transaction } from './transaction.ts';
 
+/** Runs looked at at once for the next record that is here. */
+const RUNS_PER_SCAN = 64;
+
 export interface RecordPage {
   readonly records: readonly ServiceRecord[];
   /** Where the next page begins, or null at the end. */
@@ -44,7 +47,12 @@ export class RecordStore {
     let bytes = 0;
     for (const index of indexes.slice(0, limit)) {
       if (bytes >= RECORDS_PAGE_BYTES_MAX) break;
-      const record = await reader.record(index);
+      const record = await reader.record(index).catch((error: unknown) => {
+        // What is here is handed out first; the next page begins with what is not, and is refused.
+        if (records.length > 0 && error instanceof LedgerError && error.code === 'RECORD_PRUNED') return null;
+        throw error;
+      });
+      if (record === null) break;
       records.push(record);
       bytes += record.payload.length;
     }
@@ -116,9 +124,31 @@ class RunReader {
     const range = { gte: recordRangeKey(this.#service, 0), lt: recordRangeKey(this.#service, index + 1), reverse: true, limit: 1 };
     const [entry] = await this.#store.scan(range);
     const run = entry === undefined ? undefined : decodeRun(entry);
-    if (run === undefined || index >= run.firstIndex + run.count) throw this.#damaged(index);
+    if (entry !== undefined && run === undefined) throw this.#damaged(index);
+    const { firstHeight } = this.#blocks;
+    const isHeld = run !== undefined && index < run.firstIndex + run.count;
+    if (!isHeld && firstHeight === 1) throw this.#damaged(index);
+    const isPruned = !isHeld || (run.height < firstHeight && this.#blocks.body(run.bodyHash) === undefined);
+    if (isPruned) throw LedgerError.pruned({ service: this.#service, index, nextIndex: await this.#nextHeld(index), firstHeight });
     this.#run = run;
     return run;
+  }
+
+  /** Index of the first record above that is in a block that is here; one more than this where there is none. */
+  async #nextHeld(index: number): Promise<number> {
+    const { firstHeight } = this.#blocks;
+    let above = index + 1;
+    for (;;) {
+      const end = recordRangeKey(this.#service, Number.MAX_SAFE_INTEGER);
+      const entries = await this.#store.scan({ gte: recordRangeKey(this.#service, above), lt: end, limit: RUNS_PER_SCAN });
+      for (const entry of entries) {
+        const run = decodeRun(entry);
+        if (run === undefined) throw this.#damaged(above);
+        if (run.height >= firstHeight) return run.firstIndex;
+        above = run.firstIndex + run.count;
+      }
+      if (entries.length < RUNS_PER_SCAN) return above;
+    }
   }
 
   #transactionOf(bodyHash: Hash): Transaction {

@@ -209,8 +209,8 @@ describe('a store that this node cannot use', () => {
   });
 
   // @mutation packages/ledger/src/level-store.ts
-  // - if (this.#stored(FORMAT_KEY)?.length === FORMAT_1_BYTES) {
-  // + if (this.#stored(FORMAT_KEY)?.length === 1) {
+  // - if (this.#stored(FORMAT_KEY)?.length === FORMAT_1_BYTES) throw
+  // + if (this.#stored(FORMAT_KEY)?.length === 1) throw
   test('was written by an earlier program', async () => {
     await stored();
     const record = Uint8Array.of(0, 0, 0, 1, ...OPTIONS.genesisHash);
@@ -218,6 +218,17 @@ describe('a store that this node cannot use', () => {
     new DataView(checksum.buffer).setUint32(0, crc32(record, crc32(utf8('\0format'))));
     await inLevel((database) => database.put(utf8('\0format'), Uint8Array.of(...record, ...checksum)));
     await expect(LevelStore.open(path, OPTIONS)).rejects.toMatchObject({ code: 'STORE_OLDER', hint: expect.any(String) });
+  });
+
+  // @mutation packages/ledger/src/level-store.ts
+  // - if (version < formatVersion) throw older
+  // + if (version === 0) throw older
+  test('was written by an earlier program, in a format that today is told by its number', async () => {
+    await stored();
+    await expect(LevelStore.open(path, { ...OPTIONS, formatVersion: 3 })).rejects.toMatchObject({
+      code: 'STORE_OLDER',
+      fields: { path, version: 2, formatVersion: 3 },
+    });
   });
 
   test.each([

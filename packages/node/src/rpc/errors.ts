@@ -94,6 +94,12 @@ export const RPC_ERRORS = {
   // What was asked for is not here.
   CHAIN_UNKNOWN: entry(-32020, 'No such chain.', false, 'node_status lists the chains.'),
   BLOCK_UNKNOWN: entry(-32021, 'No such block is decided here.', true, 'Heights go from 1 to the one that node_status tells.'),
+  RECORD_PRUNED: entry(
+    -32043,
+    'The record was decided, and the block that holds it is no longer on this node.',
+    false,
+    'Ask a node that keeps all blocks (firstHeight 1), or go on from nextIndex.',
+  ),
   RECORD_UNKNOWN: entry(-32022, 'The service has no record with this index.', true, 'Indexes go from 0 to below recordCount.'),
   NO_CERTIFICATE: entry(-32023, 'The certificate of the latest block is not here yet.', true, 'Try again after the next block.'),
   PROOF_BUSY: entry(-32024, 'Blocks came faster than the proof could be made.', true, 'Try again.'),

@@ -1,4 +1,5 @@
 import { RECORDS_PAGE_MAX, REQUEST_ID_LENGTH_MAX, utf8 } from '@nacre/base';
+import { LedgerError } from '@nacre/ledger';
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import type { NodeBackend } from '../../backend.ts';
@@ -91,15 +92,10 @@ export function recordMethods(backend: NodeBackend): Method[] {
         records: z.array(RecordJson).describe('At most limit; fewer if they are large'),
         nextIndex: count.nullable().describe('fromIndex of the next page; null at the end'),
       }),
-      errors: [],
+      errors: ['RECORD_PRUNED'],
       handle: async ({ service, key, fromIndex, limit, order }) => {
-        const page = await ledger.records({
-          service,
-          limit,
-          order,
-          ...(key === undefined ? {} : { key }),
-          ...(fromIndex === undefined ? {} : { fromIndex }),
-        });
+        const window = { ...(key === undefined ? {} : { key }), ...(fromIndex === undefined ? {} : { fromIndex }) };
+        const page = await ledger.records({ service, limit, order, ...window }).catch(throwPruned);
         return { records: page.records.map((record) => recordJson(record, chain)), nextIndex: page.nextIndex };
       },
     }),
@@ -112,10 +108,10 @@ export function recordMethods(backend: NodeBackend): Method[] {
         height: count.describe('Nothing newer is decided up to this height'),
         ageMs: count.describe("Since that block's time"),
       }),
-      errors: [],
+      errors: ['RECORD_PRUNED'],
       handle: async ({ service, key }) => {
         const { height, timeMs } = ledger.tip;
-        const record = await ledger.latest(service, key);
+        const record = await ledger.latest(service, key).catch(throwPruned);
         const ageMs = Math.max(0, backend.nowMs() - timeMs);
         return { record: record === undefined ? null : recordJson(record, chain), height, ageMs };
       },
@@ -126,7 +122,7 @@ export function recordMethods(backend: NodeBackend): Method[] {
         'Proof that a record is in its service, is the latest under its key, or that none is; whoever has the genesis file can verify it.',
       params: proofParams,
       result: base64Text.describe('The canonical proof, base64'),
-      errors: ['RECORD_UNKNOWN', 'KEY_INVALID', 'NO_CERTIFICATE', 'PROOF_BUSY', 'CHECKPOINT_AHEAD', 'PROOF_TOO_LONG'],
+      errors: ['RECORD_UNKNOWN', 'RECORD_PRUNED', 'KEY_INVALID', 'NO_CERTIFICATE', 'PROOF_BUSY', 'CHECKPOINT_AHEAD', 'PROOF_TOO_LONG'],
       handle: async ({ service, index, key = '', fromHeight }) => {
         const proof = await ledger.prove(index === undefined ? { service, key } : { service, index }, { fromHeight });
         if (!proof.ok) throw RpcError.fromRefusal(proof.error);
@@ -134,4 +130,10 @@ export function recordMethods(backend: NodeBackend): Method[] {
       },
     }),
   ];
+}
+
+/** The asker is told what is no longer here; whatever else fails is the node's own affair. */
+function throwPruned(error: unknown): never {
+  if (error instanceof LedgerError && error.code === 'RECORD_PRUNED') throw new RpcError('RECORD_PRUNED', error.fields);
+  throw error;
 }
