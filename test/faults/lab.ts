@@ -1,0 +1,125 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { LabNetwork, rpcAddress, STARTING_IP } from './lab-network.ts';
+import { LabNode } from './lab-node.ts';
+import { callNode } from './rpc.ts';
+import type { Schedule } from './schedule.ts';
+
+/** The command line of a node, as a program and its first arguments. */
+export const NACRE: readonly [string, string] = [
+  process.execPath,
+  fileURLToPath(new URL('../../packages/node/src/main.ts', import.meta.url)),
+];
+const POLL_MS = 50;
+const PROBE_MS_MAX = 2_000;
+/** An idle chain moves more often than by default: what waits for a block's time is final sooner. */
+const IDLE_INTERVAL_MS = 2_000;
+/** Exit status of a node whose disk failed, is full or holds damage. */
+const STATUS_STORAGE = 8;
+
+/** What an operator saw and did. */
+export interface OperatorLog {
+  /** Damages after which a node said that its store is damaged, and began anew with an empty one. */
+  rebuilt: number;
+  /** Nodes that ended because their disk was full. */
+  endedFull: number;
+  /** Nodes that ended for no reason that was made. */
+  readonly unexplained: string[];
+}
+
+/** The nodes of one run, their network, and whoever starts a node again that has ended. */
+export class Lab {
+  readonly network: LabNetwork;
+  readonly nodes: readonly LabNode[];
+  readonly genesisPath: string;
+  readonly operator: OperatorLog = { rebuilt: 0, endedFull: 0, unexplained: [] };
+  /** By node: the life of its store in which it last began with an empty one. */
+  readonly #rebuiltIn = new Map<number, number>();
+  readonly #net: string;
+  readonly #schedule: Schedule;
+  #closing = false;
+
+  constructor(schedule: Schedule, directory: string) {
+    this.#schedule = schedule;
+    this.#net = join(directory, 'net');
+    this.genesisPath = join(this.#net, 'genesis.json');
+    this.network = new LabNetwork(schedule.nodes);
+    this.nodes = Array.from(
+      { length: schedule.nodes },
+      (_, index) =>
+        new LabNode({
+          index,
+          home: join(this.#net, `node${index}`),
+          directory,
+          nacre: NACRE,
+          hasFakeClock: schedule.faults.some((fault) => fault.kind === 'clock' && fault.nodes.includes(index)),
+          ended: (node, status) => this.#onEnded(node, status),
+        }),
+    );
+  }
+
+  /** Makes namespaces, disks and homes, and starts every node. @returns once all can decide */
+  async start(timeoutMs: number): Promise<void> {
+    this.network.build();
+    for (const node of this.nodes) node.mount();
+    const { nodes, validityWindowMs } = this.#schedule;
+    const options = ['--nodes', String(nodes), '--output', this.#net, '--starting-ip', STARTING_IP];
+    const parameters = ['--parameter', `validityWindowMs=${validityWindowMs}`];
+    execFileSync(NACRE[0], [NACRE[1], 'testnet', 'init', ...options, ...parameters], { stdio: ['ignore', 'ignore', 'pipe'] });
+    for (const { index, home } of this.nodes) configure(home, index);
+    for (const node of this.nodes) node.start();
+    const deadline = performance.now() + timeoutMs;
+    for (const node of this.nodes) {
+      while (!(await isReady(node.url))) {
+        if (performance.now() > deadline) throw new Error(`node ${node.index} was not ready within ${timeoutMs} ms: ${node.lastOutput()}`);
+        await sleep(POLL_MS);
+      }
+    }
+  }
+
+  /** Whether a node's store was damaged after this life of it. */
+  wasDamagedAfter(node: number, storeLife: number): boolean {
+    return (this.nodes[node]?.storeLife ?? 0) > storeLife;
+  }
+
+  /** Ends every node, cleanly; whatever remains ends with this process. */
+  async stop(): Promise<void> {
+    this.#closing = true;
+    await Promise.all(this.nodes.map((node) => node.stop()));
+  }
+
+  #onEnded(index: number, status: number | null): void {
+    const node = this.nodes[index] as LabNode;
+    if (this.#closing) return;
+    if (status === STATUS_STORAGE && node.sawFullDisk) {
+      this.operator.endedFull++;
+      // Else it is started again by whoever gives it space.
+      if (!node.isFull) node.start();
+      return;
+    }
+    if (status === STATUS_STORAGE && node.storeLife > (this.#rebuiltIn.get(index) ?? 0)) {
+      this.#rebuiltIn.set(index, node.storeLife);
+      this.operator.rebuilt++;
+      node.removeStore();
+    } else {
+      this.operator.unexplained.push(`node ${index} ended by itself with status ${status}: ${node.lastOutput()}`);
+    }
+    node.start();
+  }
+}
+
+function configure(home: string, node: number): void {
+  const path = join(home, 'config.json');
+  const configuration = JSON.parse(readFileSync(path, 'utf8')) as { records: object };
+  const { host, port } = rpcAddress(node);
+  const own = { rpc: { host, port }, records: { ...configuration.records, submit: true }, consensus: { idleIntervalMs: IDLE_INTERVAL_MS } };
+  writeFileSync(path, JSON.stringify({ ...configuration, ...own }));
+}
+
+async function isReady(url: string): Promise<boolean> {
+  const status = await callNode(url, { method: 'node_status', params: {} }, PROBE_MS_MAX);
+  return status.ok && typeof status.result !== 'string' && (status.result.networkState as { state?: string }).state === 'NORMAL';
+}
