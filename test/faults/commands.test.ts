@@ -69,9 +69,6 @@ describe('the results file', () => {
     expect([again.has(1, 4), again.has(1, 7), again.has(2, 7)]).toEqual([true, false, true]);
   });
 
-  // @mutation test/faults/results-file.ts
-  // - if (finished.length < text.length) truncateSync(
-  // + if (finished.length === text.length) truncateSync(
   test('forgets a line that a killed command left unfinished', () => {
     const path = join(directory, 'r.jsonl');
     new ResultsFile(path).append(outcome(1));

@@ -113,7 +113,7 @@ test('one write in two transactions is doubled', () => {
 
 // @mutation test/faults/checker/check-agreement.ts
 // - if (before !== undefined) report('DOUBLED',
-// + if (before === height) report('DOUBLED',
+// + if (before === 0) report('DOUBLED',
 test('one transaction in two blocks is doubled', () => {
   const { views } = chain(['a', 'b']);
   const blocks = [...(views[0] as NodeView).blocks, { hash: 'again', transactions: ['tx-a'] }];
