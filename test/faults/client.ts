@@ -58,6 +58,13 @@ export class Client {
     }
   }
 
+  /** Writes to each service, which makes it where there is none. */
+  async openServices(): Promise<void> {
+    for (const service of SERVICES) {
+      await this.#attempt({ service, key: KEYS[0], name: this.#newName(), wait: 'committed', requestId: null });
+    }
+  }
+
   /** One write to the network that has to be decided. @returns whether it was */
   async writeForSure(): Promise<boolean> {
     const answer = await this.#attempt({ service: SERVICES[0], key: KEYS[0], name: this.#newName(), wait: 'committed', requestId: null });

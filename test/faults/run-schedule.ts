@@ -56,6 +56,8 @@ export async function runSchedule(schedule: Schedule, directory: string): Promis
   const desk: ClientDesk = { nowMs, record: (call) => calls.push(call), known: [] };
   const random = SeededRandom.fromSeed(schedule.seed).fork('clients');
   const clients = lab.nodes.map((node, index) => new Client(index, node, { random: random.fork(String(index)), desk }));
+  // Accounts and services are there before anything goes wrong, or there would be little to lose.
+  await Promise.all(clients.map((client) => client.openServices()));
   const stop = new AbortController();
   const running = clients.map((client) => client.run(stop.signal));
   await directFaults(schedule, lab, (deed) => deeds.push(deed));

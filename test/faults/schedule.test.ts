@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { drawSchedule, endOf, FAULT_KINDS, type Fault } from './schedule.ts';
+import { cutOff, drawSchedule, endOf, FAULT_KINDS, type Fault, type Schedule } from './schedule.ts';
 
 const SEEDS = Array.from({ length: 300 }, (_, seed) => seed);
 const SIZES = [4, 7] as const;
@@ -15,8 +15,8 @@ describe.each(SIZES)('of %i nodes', (nodes) => {
   });
 
   // @mutation test/faults/schedule.ts
-  // - .slice(0, Math.ceil(nodes / 3) - 1);
-  // + .slice(0, Math.ceil(nodes / 3));
+  // - const breakable = root.fork('breakable').shuffle(all).slice(0, dispensable);
+  // + const breakable = root.fork('breakable').shuffle(all).slice(0, dispensable + 1);
   test('only of less than a third of the nodes are disks ever damaged', () => {
     const damaged = schedules.map(({ faults }) => new Set(faults.filter(({ kind }) => kind === 'damage').flatMap(nodesOf)).size);
     expect(3 * Math.max(...damaged)).toBeLessThan(nodes);
@@ -24,7 +24,7 @@ describe.each(SIZES)('of %i nodes', (nodes) => {
   });
 
   // @mutation test/faults/schedule.ts
-  // - const candidates = (kind === 'damage' ? breakable : all).filter((node) => isFree(node, span.atMs));
+  // - const candidates = (kind === 'damage' ? breakable : all).filter((node) => !busy.has(node));
   // + const candidates = kind === 'damage' ? breakable : all;
   test('a node has one fault at a time, besides being cut off, and there is one partition at a time', () => {
     for (const { faults } of schedules) {
@@ -34,6 +34,20 @@ describe.each(SIZES)('of %i nodes', (nodes) => {
         for (const later of during) expect(nodesOf(later).filter((node) => nodesOf(fault).includes(node))).toEqual([]);
       }
     }
+  });
+
+  // @mutation test/faults/schedule.ts
+  // - const most = leavesQuorum ? dispensable - away.size : nodes;
+  // + const most = leavesQuorum ? dispensable : nodes;
+  test('in most runs more than two thirds of the nodes are left alone at any time', () => {
+    const awayAt = (faults: readonly Fault[], atMs: number): Set<number> => {
+      const present = faults.filter((fault) => fault.atMs <= atMs && endOf(fault) >= atMs);
+      return new Set(present.flatMap((fault) => (fault.kind === 'partition' ? cutOff(fault.groups) : fault.nodes)));
+    };
+    const isMild = ({ faults }: Schedule): boolean => faults.every(({ atMs }) => 3 * awayAt(faults, atMs).size < nodes);
+    const mild = schedules.filter(isMild).length;
+    expect(mild).toBeGreaterThan(SEEDS.length / 2);
+    expect(mild).toBeLessThan((SEEDS.length * 3) / 4);
   });
 
   test('every fault begins and ends in time, in the order of their beginnings', () => {

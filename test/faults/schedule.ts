@@ -45,6 +45,10 @@ export interface Schedule {
 const FAULTS_MS = 10_000;
 /** Between the beginnings of two faults, in ms, on average. */
 const GAP_MS = 800;
+/** Of runs in which a quorum is left alone. */
+const MILD_CHANCE = 0.6;
+/** That a fault is of several nodes at once. */
+const SEVERAL_CHANCE = 0.4;
 const FAULT_MS_MIN = 300;
 const FAULT_MS_MAX = 5_000;
 const HOUR_MS = 3_600_000;
@@ -61,38 +65,37 @@ const KINDS: readonly FaultKind[] = [
 ];
 
 /**
- * Draws what happens to a network, and no more of it at a time than the protocol promises to survive: only of less than a third of the
- * weight are disks ever damaged. Any number of nodes may be away for a while; nothing is decided then, and nothing may be lost.
+ * Draws what happens to a network, and no more of it than the protocol promises to survive: only of less than a third of the weight are disks
+ * ever damaged. In most runs a quorum is left alone at any time, and has to go on; in the others any number of nodes may be away for a while:
+ * nothing is decided then, and nothing may be lost.
  */
 export function drawSchedule(seed: number, nodes: number): Schedule {
   const root = SeededRandom.fromSeed(seed).fork(`faults of ${nodes} nodes`);
   const random = root.fork('faults');
   const all = Array.from({ length: nodes }, (_, index) => index);
-  const breakable = root
-    .fork('breakable')
-    .shuffle(all)
-    .slice(0, Math.ceil(nodes / 3) - 1);
+  const dispensable = Math.ceil(nodes / 3) - 1;
+  const breakable = root.fork('breakable').shuffle(all).slice(0, dispensable);
+  const leavesQuorum = root.fork('mildness').chance(MILD_CHANCE);
   const faults: Fault[] = [];
-  const isFree = (node: number, atMs: number): boolean =>
-    !faults.some((fault) => fault.kind !== 'partition' && fault.nodes.includes(node) && endOf(fault) >= atMs);
   for (let atMs = random.exponential(GAP_MS); atMs < FAULTS_MS - FAULT_MS_MIN; atMs += random.exponential(GAP_MS)) {
-    const kind = random.pick(KINDS);
     const forMs = Math.min(random.between(FAULT_MS_MIN, FAULT_MS_MAX), FAULTS_MS - atMs);
     const span = { atMs: Math.round(atMs), forMs: Math.round(forMs) };
+    const kind = random.pick(KINDS);
+    const present = faults.filter((fault) => endOf(fault) >= span.atMs);
+    const away = new Set(present.flatMap((fault) => (fault.kind === 'partition' ? cutOff(fault.groups) : fault.nodes)));
+    const most = leavesQuorum ? dispensable - away.size : nodes;
+    if (most <= 0) continue;
     if (kind === 'partition') {
-      if (!faults.some((fault) => fault.kind === kind && endOf(fault) >= span.atMs))
-        faults.push({ ...span, kind, groups: drawGroups(all, random) });
+      if (present.some((fault) => fault.kind === kind)) continue;
+      faults.push({ ...span, kind, groups: leavesQuorum ? drawIsland(all, most, random) : drawGroups(all, random) });
       continue;
     }
-    const candidates = (kind === 'damage' ? breakable : all).filter((node) => isFree(node, span.atMs));
+    const busy = new Set(present.flatMap((fault) => (fault.kind === 'partition' ? [] : fault.nodes)));
+    const candidates = (kind === 'damage' ? breakable : all).filter((node) => !busy.has(node));
     if (candidates.length === 0) continue;
-    // Mostly one of them; now and then all at once, which no quorum survives.
-    const several = random.chance(0.4) ? 1 + random.int(candidates.length) : 1;
-    const victims = random
-      .shuffle(candidates)
-      .slice(0, several)
-      .sort((a, b) => a - b);
-    faults.push(drawFault(kind, victims, span, random));
+    // Mostly one of them; now and then all at once.
+    const several = random.chance(SEVERAL_CHANCE) ? 1 + random.int(Math.min(most, candidates.length)) : 1;
+    faults.push(drawFault(kind, sorted(random.shuffle(candidates).slice(0, several)), span, random));
   }
   return {
     seed,
@@ -101,6 +104,12 @@ export function drawSchedule(seed: number, nodes: number): Schedule {
     validityWindowMs: root.fork('window').chance(SHORT_WINDOW_CHANCE) ? WINDOW_MS_SHORT : HOUR_MS,
     faults,
   };
+}
+
+/** All nodes but those of the largest group. */
+export function cutOff(groups: readonly (readonly number[])[]): number[] {
+  const largest = groups.reduce((most, group) => (group.length > most.length ? group : most), []);
+  return groups.filter((group) => group !== largest).flat();
 }
 
 export function endOf({ atMs, forMs }: Span): number {
@@ -124,10 +133,16 @@ function drawFault(kind: Exclude<FaultKind, 'partition'>, nodes: number[], span:
   }
 }
 
+/** A part that is no more than so many, and the rest. */
+function drawIsland(all: readonly number[], most: number, random: SeededRandom): number[][] {
+  const order = random.shuffle(all);
+  const size = 1 + random.int(most);
+  return [sorted(order.slice(size)), sorted(order.slice(0, size))];
+}
+
 /** Halves, an island, everybody alone, or anything else of two or three groups. */
 function drawGroups(all: readonly number[], random: SeededRandom): number[][] {
   const order = random.shuffle(all);
-  const sorted = (nodes: readonly number[]): number[] => [...nodes].sort((a, b) => a - b);
   switch (random.pick(['halves', 'island', 'alone', 'any', 'any'] as const)) {
     case 'halves':
       return [sorted(order.slice(0, all.length >> 1)), sorted(order.slice(all.length >> 1))];
@@ -136,9 +151,12 @@ function drawGroups(all: readonly number[], random: SeededRandom): number[][] {
     case 'alone':
       return all.map((node) => [node]);
     case 'any': {
-      const cuts = [1 + random.int(all.length - 1), 1 + random.int(all.length - 1)].sort((a, b) => a - b);
-      const [first = 0, second = 0] = cuts;
+      const [first = 0, second = 0] = sorted([1 + random.int(all.length - 1), 1 + random.int(all.length - 1)]);
       return [order.slice(0, first), order.slice(first, second), order.slice(second)].filter(({ length }) => length > 0).map(sorted);
     }
   }
+}
+
+function sorted(numbers: readonly number[]): number[] {
+  return [...numbers].sort((a, b) => a - b);
 }
