@@ -20,6 +20,9 @@ const IDLE_INTERVAL_MS = 2_000;
 /** Exit status of a node whose disk failed, is full or holds damage. */
 const STATUS_STORAGE = 8;
 
+/** Ends of nodes for no reason that was made, after which they are left alone: one that cannot start would be started for ever. */
+const UNEXPLAINED_MAX = 4;
+
 /** What an operator saw and did. */
 export interface OperatorLog {
   /** Damages after which a node said that its store is damaged, and began anew with an empty one. */
@@ -106,6 +109,7 @@ export class Lab {
       node.removeStore();
     } else {
       this.operator.unexplained.push(`node ${index} ended by itself with status ${status}: ${node.lastOutput()}`);
+      if (this.operator.unexplained.length > UNEXPLAINED_MAX) return;
     }
     node.start();
   }
