@@ -6,6 +6,7 @@ export * from './log-proof.ts';
 export * from './log-tiles.ts';
 export { EMPTY_LOG_ROOT, leafHash, logRoot, nodeHash } from './log-tree.ts';
 export { PageCache, type PageCacheOptions } from './page-cache.ts';
+export { type PageContent, pageContent } from './page-content.ts';
 export * from './portable-signer.ts';
 export { CONTEXT_BYTES_MAX, isSignatureScheme, SCHEMES, type SchemeSizes, SEED_BYTES, type SignatureScheme } from './schemes.ts';
 export {

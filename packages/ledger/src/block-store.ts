@@ -6,6 +6,7 @@ import type { Genesis } from './genesis.ts';
 import { decodeHeader, type Header } from './header.ts';
 import {
   blockKey,
+  blockOperation,
   bodyKey,
   bodyOperation,
   candidateHash,
@@ -69,7 +70,8 @@ export class BlockStore {
     const hash = this.hashAt(height);
     if (hash === undefined) return undefined;
     const block = this.block(hash);
-    if (block === undefined && height >= this.firstHeight) throw LedgerError.damaged('a decided block is missing', { fields: { height } });
+    if (block === undefined && height >= this.firstHeight)
+      throw LedgerError.damaged('a decided block is missing', { fields: { height, blockHash: toHex(hash) } });
     return block;
   }
 
@@ -147,7 +149,7 @@ export class BlockStore {
 }
 
 function putOperations(block: Block, transactions: readonly Transaction[], isStored: (bodyHash: Hash) => boolean): StoreOperation[] {
-  const operations: StoreOperation[] = [{ type: 'put', key: blockKey(block.hash), value: block.bytes }];
+  const operations: StoreOperation[] = [blockOperation(block)];
   for (const transaction of transactions) if (!isStored(transaction.bodyHash)) operations.push(bodyOperation(transaction));
   return operations;
 }

@@ -12,6 +12,7 @@ export { formatGenesis, type Genesis, type GenesisValidator } from './genesis.ts
 export { proposalId } from './govern.ts';
 export { blockHash, changesCommittee, decodeHeader, encodeHeader, HEADER_BYTES_MAX, type Header, type LateCommitters } from './header.ts';
 export {
+  blockOperation,
   bodyKey,
   bodyOperation,
   expiredKey,
@@ -43,9 +44,13 @@ export { createGenesis, type NewGenesis, parseGenesis } from './parse-genesis.ts
 export { PROOF_BYTES_MAX } from './proof.ts';
 export type { ServiceRecord } from './record.ts';
 export type { RecordPage } from './record-store.ts';
+export { differenceOf, type ReplayProblem, replay } from './replay.ts';
+export { type Salvaged, salvage } from './salvage.ts';
+export { type ScrubStep, scrub } from './scrub.ts';
 export type * from './set-change.ts';
 export type { Member, Offence, OffenceKind, OffencePlace, Performance, Proposal, Registry, Verdict } from './set-kinds.ts';
 export type { Account, Participation, RecordLog, Recovery, Service } from './state-kinds.ts';
+export { type Damage, damageOf, storeDamage } from './store-damage.ts';
 export { decodeContents, decodeTransaction, TRANSACTION_CONTEXT, type Transaction, type TransactionContents } from './transaction.ts';
 export type { TrustPeriod } from './trust-period.ts';
 export { type DryRun, type FaultTolerance, faultTolerance, type ValidatorSet } from './validator-set.ts';

@@ -64,6 +64,10 @@ function named(service: string): Uint8Array {
   return concatBytes(Uint8Array.of(name.length), name);
 }
 
+function hashBehind(prefix: Uint8Array, key: Uint8Array): Hash | undefined {
+  return key.length === prefix.length + HASH_BYTES && key[0] === prefix[0] ? key.subarray(prefix.length) : undefined;
+}
+
 /** The number that ends a key made by `uint64Bytes`. */
 export function numberAtEnd(storeKey: Uint8Array): number {
   return Number(new DataView(storeKey.buffer, storeKey.byteOffset, storeKey.length).getBigUint64(storeKey.length - 8));
@@ -71,6 +75,8 @@ export function numberAtEnd(storeKey: Uint8Array): number {
 
 export const tipKey = (): Uint8Array => concatBytes(PREFIX.tip);
 export const blockKey = (hash: Hash): Uint8Array => concatBytes(PREFIX.block, hash);
+/** The hash that a key made by `blockKey` ends in; undefined for any other key. */
+export const hashAtBlockKey = (key: Uint8Array): Hash | undefined => hashBehind(PREFIX.block, key);
 export const heightKey = (height: number): Uint8Array => concatBytes(PREFIX.height, uint64Bytes(height));
 export const candidateKey = (height: number, hash: Hash): Uint8Array => concatBytes(PREFIX.candidate, uint64Bytes(height), hash);
 /** Candidates of heights up to `height`. */
@@ -95,6 +101,12 @@ export const firstHeightKey = (): Uint8Array => concatBytes(PREFIX.firstHeight);
 export const keptHeaderKey = (height: number): Uint8Array => concatBytes(PREFIX.keptHeader, uint64Bytes(height));
 export const recordKeyKey = (stateKey: Hash, index: number): Uint8Array => concatBytes(PREFIX.recordKey, stateKey, uint64Bytes(index));
 
+export const blockOperation = (block: { readonly hash: Hash; readonly bytes: Uint8Array }): StoreOperation => ({
+  type: 'put',
+  key: blockKey(block.hash),
+  value: block.bytes,
+});
+
 /** Bodies are stored once, whether they wait, stand in a candidate or in a decided block. */
 export const bodyKey = (bodyHash: Hash): Uint8Array => concatBytes(PREFIX.body, bodyHash);
 export const bodyOperation = (transaction: { readonly bodyHash: Hash; readonly bytes: Uint8Array }): StoreOperation => ({
@@ -103,10 +115,46 @@ export const bodyOperation = (transaction: { readonly bodyHash: Hash; readonly b
   value: transaction.bytes,
 });
 
+/** The hash that a key made by `bodyKey` ends in; undefined for any other key. */
+export const hashAtBodyKey = (key: Uint8Array): Hash | undefined => hashBehind(PREFIX.body, key);
+
 /** Reserved for the mempool. */
 export const pendingKey = (txId: Hash): Uint8Array => concatBytes(PREFIX.pending, txId);
 export const pendingRange = (): Pick<StoreRange, 'gte' | 'lt'> => rangeOf(concatBytes(PREFIX.pending));
+export const isPendingKey = (key: Uint8Array): boolean => key[0] === PREFIX.pending[0];
 export const expiredKey = (txId: Hash): Uint8Array => concatBytes(PREFIX.expired, txId);
+
+/**
+ * What this node alone knows and no peer can tell it again: what waits here and what has expired here, and requests. Bodies of what waits
+ * stand under `bodyKey`.
+ */
+export const localRange = (): Pick<StoreRange, 'gte' | 'lt'> => ({
+  gte: concatBytes(PREFIX.pending),
+  lt: Uint8Array.of((PREFIX.requestTime[0] as number) + 1),
+});
+
+/** Everything that follows from the blocks: statuses, the state, histories, and where records stand. */
+export const derivedRange = (): Pick<StoreRange, 'gte' | 'lt'> => ({ gte: concatBytes(PREFIX.status), lt: concatBytes(PREFIX.link) });
+
+const DERIVED_NAMES: readonly (readonly [prefix: Uint8Array, name: string])[] = [
+  [PREFIX.status, 'the status of a transaction'],
+  [PREFIX.stateValue, 'a value of the state'],
+  [PREFIX.statePage, 'a page of the state'],
+  [PREFIX.historyTile, 'a part of the history'],
+  [PREFIX.logTile, 'a part of the log of a service'],
+  [PREFIX.recordRange, 'the place of a record'],
+  [PREFIX.recordKey, 'the key of a record'],
+];
+
+/** What people call an entry of `derivedRange`. */
+export const derivedName = (key: Uint8Array): string => DERIVED_NAMES.find(([prefix]) => prefix[0] === key[0])?.[1] ?? 'an entry';
+
+/** Everything that is neither a block, nor a body, nor a part of the state: those are found by their hashes, and this by its place alone. */
+export const unhashedRanges = (): readonly Pick<StoreRange, 'gte' | 'lt'>[] => [
+  { gte: concatBytes(PREFIX.candidate), lt: concatBytes(PREFIX.body) },
+  { gte: concatBytes(PREFIX.status), lt: concatBytes(PREFIX.stateValue) },
+  { gte: concatBytes(PREFIX.historyTile), lt: Uint8Array.of((PREFIX.requestTime[0] as number) + 1) },
+];
 
 /** Reserved for the node's own submissions. A request's name is a service and an id that the client chose for it. */
 export const requestName = (service: string, requestId: string): Uint8Array => concatBytes(named(service), utf8(requestId));

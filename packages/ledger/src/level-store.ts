@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   assert,
@@ -15,6 +15,7 @@ import {
   utf8,
 } from '@nacre/base';
 import { ClassicLevel } from 'classic-level';
+import { gapInLog } from './level-log.ts';
 import { MemtableGuard } from './memtable-guard.ts';
 import { StoreError } from './store-error.ts';
 import { addOperations, encodePointer, type LevelOperation, plain, readStored } from './stored-value.ts';
@@ -26,6 +27,8 @@ export interface LevelStoreOptions {
   /** Version of everything that this program keeps in the store, from 1. */
   readonly formatVersion: number;
   readonly genesisHash: Hash;
+  /** Opens also what has lost something from its midst, to take out what is still there. Nothing that has to be whole may rely on it. */
+  readonly salvage?: boolean;
 }
 
 /** Where the store says what it is. */
@@ -34,6 +37,8 @@ const FORMAT_KEY = utf8('\0format');
 const FORMAT_1_BYTES = 4 + HASH_BYTES + 4;
 /** Directory of the value log, within LevelDB's, which leaves names alone that are not its own. */
 const VALUES = 'values';
+/** LevelDB's file that names its manifest. */
+const CURRENT = 'CURRENT';
 /** Values of this length and more may go to the value log, in bytes. Shorter: the pointer and its second read are not worth it. */
 const LOGGED_VALUE_BYTES_MIN = 1024;
 /** They do so where a synced write has so many bytes of them: for less, a second sync costs more than LevelDB's merging. */
@@ -85,6 +90,7 @@ export class LevelStore implements Store {
    */
   static async open(path: string, options: LevelStoreOptions): Promise<LevelStore> {
     await refuseHeadless(path);
+    if (options.salvage !== true) await refuseGaps(path);
     const database: Database = new ClassicLevel(path, {
       keyEncoding: 'view',
       valueEncoding: 'view',
@@ -262,8 +268,22 @@ async function refuseHeadless(path: string): Promise<void> {
     if (errnoOf(error) === 'ENOENT') return;
     throw storeError(error, path);
   }
-  if (!names.includes('CURRENT') && names.some((name) => name === VALUES || /^\d+\.(ldb|log|sst)$/.test(name))) {
-    throw damaged(path, `${join(path, 'CURRENT')} is missing`, {});
+  if (!names.some((name) => name === VALUES || name === CURRENT || /^\d+\.(ldb|log|sst)$/.test(name))) return;
+  if (!names.includes(CURRENT)) throw damaged(path, `${join(path, CURRENT)} is missing`, {});
+  // What it names LevelDB would take for a matter of permissions, as any other file that cannot be opened.
+  const named = (await readFile(join(path, CURRENT), 'latin1')).trimEnd();
+  if (!names.includes(named)) throw damaged(path, `${join(path, CURRENT)} names no file that is here`, {});
+}
+
+/**
+ * On opening LevelDB takes over what its logs hold and passes over what it cannot read there: a store without a block in the midst of
+ * others, and nothing says so. It reads the whole of these files then anyway; this costs 4 ms per MB, of 16 MiB at most.
+ */
+async function refuseGaps(path: string): Promise<void> {
+  const names = await readdir(path).catch(() => []);
+  for (const name of names.filter((one) => /^(\d+\.log|MANIFEST-\d+)$/.test(one))) {
+    const offset = gapInLog(await readFile(join(path, name)));
+    if (offset !== null) throw damaged(path, `${name} cannot be read from byte ${offset} on, and goes on after that`, { name, offset });
   }
 }
 

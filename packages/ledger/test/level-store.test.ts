@@ -256,8 +256,8 @@ describe('a store that this node cannot use', () => {
   });
 
   // @mutation packages/ledger/src/level-store.ts
-  // - if (!names.includes('CURRENT') && names.some((name) => name === VALUES || /^\d+\.(ldb|log|sst)$/.test(name))) {
-  // + if (names.length < 0) {
+  // - if (!names.includes(CURRENT)) throw damaged(path, `${join(path, CURRENT)} is missing`, {});
+  // + if (!names.includes(CURRENT)) return;
   test('has lost its CURRENT file: LevelDB would start anew and delete the tables', async () => {
     await stored(put('a', '1'));
     await inLevel(async () => {});

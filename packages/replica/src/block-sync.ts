@@ -8,6 +8,7 @@ import {
   decodeBlock,
   type Header,
   type Ledger,
+  LedgerError,
   type Tip,
   type Transaction,
 } from '@nacre/ledger';
@@ -175,7 +176,10 @@ export class BlockSync {
     const { ledger, applied } = this.#dependencies;
     const checked = ledger.check(block, transactions);
     // Two thirds of the weight decided this block on the state that we hold: only our own bug or disk can refuse it.
-    if (!checked.ok) throw new Error(`decided block ${block.header.height} does not execute here: ${JSON.stringify(checked.error)}`);
+    if (!checked.ok) {
+      const fields = { height: block.header.height, refusal: checked.error };
+      throw LedgerError.damaged(`decided block ${block.header.height} does not execute here: ${checked.error.code}`, { fields });
+    }
     await applied(await ledger.apply(checked.value, certificate));
   }
 

@@ -39,6 +39,7 @@ import { EMPTY_LOG_ROOT } from '@nacre/crypto';
 import { type Applied, type Block, decodeBlock, type Ledger, type VoteJournal } from '@nacre/ledger';
 import { BlockDesk } from './block-desk.ts';
 import type { ReplicaConfiguration } from './configuration.ts';
+import { faultError } from './fault-error.ts';
 import type { Mempool } from './mempool.ts';
 import type { PeerRequests } from './peer-requests.ts';
 import type { PeerView } from './peer-table.ts';
@@ -262,7 +263,7 @@ export class HeightDriver {
   }
 
   async #carryOut(ready: Ready): Promise<Applied | null> {
-    if (ready.fault !== null) throw new Error(`consensus fault: ${JSON.stringify(ready.fault)}`);
+    if (ready.fault !== null) throw faultError(ready.fault);
     for (const { timeout, delayMs } of ready.schedule) this.#after(delayMs, () => this.#post({ kind: 'timeout', timeout }));
     for (const hash of ready.wanted) this.#blocks.obtain(hash, { block: null, source: null });
     for (const equivocation of ready.equivocations) {

@@ -1,6 +1,7 @@
 import type { Address, Clock, Custody, Directory, Hash, Log, Random, Refusal, Signer, Store, Transport, Verifier } from '@nacre/base';
 import type { Genesis } from '@nacre/ledger';
 import type { ReplicaConfiguration } from './configuration.ts';
+import type { ScrubOptions } from './store-care.ts';
 import type { ValidatorKeys } from './validator-keys.ts';
 
 export interface ValidatorIdentity {
@@ -18,6 +19,8 @@ export interface ReplicaOptions {
   readonly validator: ValidatorIdentity | null;
   /** Deviations from {@link LOCAL_CONFIGURATION}. */
   readonly configuration?: Partial<ReplicaConfiguration>;
+  /** How the store is gone through for damage; without it, it is not. */
+  readonly scrub?: ScrubOptions;
 }
 
 export interface ReplicaDependencies {

@@ -10,12 +10,14 @@ import { type HeightContext, HeightDriver } from './height-driver.ts';
 import { INSTANCE_BYTES, InstanceGuard } from './instance-guard.ts';
 import { takeLateVotes } from './late-votes.ts';
 import { Mempool } from './mempool.ts';
+import { Mender } from './mender.ts';
 import { PeerRequests } from './peer-requests.ts';
 import { PeerTable, type PeerView } from './peer-table.ts';
 import { Recovery } from './recovery.ts';
 import type { ReplicaDependencies, ReplicaOptions, ReplicaStatus } from './replica-types.ts';
 import { Serving } from './serving.ts';
 import { SigningWatch } from './signing-watch.ts';
+import { StoreCare, type StoreStatus } from './store-care.ts';
 import { type Admission, type SubmissionStatus, TransactionDesk } from './transaction-desk.ts';
 import { TwinWatch } from './twin-watch.ts';
 import { decodeMessage, encodeMessage, type Message } from './wire.ts';
@@ -54,6 +56,8 @@ export class Replica {
   readonly #serving: Serving;
   readonly #transactions: TransactionDesk;
   readonly #twins: TwinWatch;
+  readonly #mender: Mender;
+  readonly #care: StoreCare;
   readonly #context: HeightContext;
   readonly #early = new EarlyMessages();
   readonly #listeners = new Set<Listener>();
@@ -112,6 +116,17 @@ export class Replica {
       verifier,
       log,
       applied: (applied) => this.#afterBlock(applied),
+    });
+    const { store } = dependencies;
+    this.#mender = new Mender({ ledger, store, requests: this.#requests, log });
+    const fail = (error: unknown) => this.#fail(error);
+    this.#care = new StoreCare(options.scrub ?? { bytesPerSecond: 0, intervalMs: 0 }, {
+      ledger,
+      store,
+      clock,
+      log,
+      mender: this.#mender,
+      fail,
     });
     const custody = options.validator?.custody;
     this.#signing = custody === undefined || journal === null ? null : new SigningWatch({ custody, journal, ledger, log });
@@ -172,6 +187,7 @@ export class Replica {
       request: (peer, frame) => this.#answer(peer, frame),
     });
     this.#running = this.#run();
+    this.#care.start();
     this.#scheduleTick();
   }
 
@@ -181,6 +197,7 @@ export class Replica {
     this.#tick?.cancel();
     this.#sync.end();
     this.#driver?.end();
+    await this.#care.stop();
     await this.#running;
   }
 
@@ -204,6 +221,19 @@ export class Replica {
       pendingBytes: this.#mempool.bytes,
       peers: this.#peers.size,
     };
+  }
+
+  /** How the store is: see {@link StoreCare}. */
+  storeStatus(): StoreStatus {
+    return this.#care.status();
+  }
+
+  /**
+   * To be told of every read of the store that found damage, whoever read: what peers can give again is fetched from them, anything else ends
+   * the replica.
+   */
+  storeDamaged(error: unknown): void {
+    this.#care.takes(error);
   }
 
   onDecided(listener: Listener): () => void {
@@ -460,6 +490,7 @@ export class Replica {
     this.#statusSentAtMs = nowMs;
     this.#claimAll();
     if (this.#recovery !== null) this.#spawn(this.#recovery.tick());
+    this.#spawn(this.#mender.tick());
   }
 
   #claimAll(): void {
@@ -482,7 +513,7 @@ export class Replica {
     try {
       return await this.#serving.answer(frame);
     } catch (error) {
-      this.#fail(error);
+      if (!this.#care.takes(error)) this.#fail(error);
       return undefined;
     }
   }

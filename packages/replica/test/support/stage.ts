@@ -8,6 +8,7 @@ import {
   prepareValidatorHome,
   Replica,
   type ReplicaConfiguration,
+  type ScrubOptions,
   type ValidatorIdentity,
   type ValidatorKeys,
 } from '@nacre/replica';
@@ -50,6 +51,7 @@ export interface StartOptions {
   /** An existing home; without one, a new one is prepared. */
   readonly home?: Home;
   readonly configuration?: Partial<ReplicaConfiguration>;
+  readonly scrub?: ScrubOptions;
   /** Holds the key in another process. */
   readonly custody?: TestCustody;
   /** The keys of its home, where there are several. */
@@ -99,7 +101,7 @@ export class Stage {
   }
 
   /** Opens and starts a process. It is connected to nobody yet. */
-  async start({ validator, name = `replica ${validator}`, home, configuration, custody, keys }: StartOptions): Promise<Actor> {
+  async start({ validator, name = `replica ${validator}`, home, configuration, scrub, custody, keys }: StartOptions): Promise<Actor> {
     const own = home ?? (await this.newHome(validator));
     const key = validator === null ? null : this.chain.key(validator);
     const identity: ValidatorIdentity | null = key && {
@@ -113,6 +115,7 @@ export class Stage {
         genesis: this.chain.genesis,
         validator: identity,
         ...(configuration === undefined ? {} : { configuration }),
+        ...(scrub === undefined ? {} : { scrub }),
       },
       {
         clock: this.clock,
