@@ -67,6 +67,21 @@ const consensus = z.strictObject({
   accountShareDivisor: z.int().min(1).max(1000).default(LOCAL_CONFIGURATION.accountShareDivisor),
 });
 
+const scrub = z.strictObject({
+  bytesPerSecond: z
+    .int()
+    .min(0)
+    .max(1024 * MIB)
+    .default(4 * MIB)
+    .describe('how fast the store is gone through for damage, in the background; 0 for never'),
+  intervalMs: z
+    .int()
+    .min(1)
+    .max(30 * WAIT_MS_MAX)
+    .default(WAIT_MS_MAX)
+    .describe('rest between two passes'),
+});
+
 /** `config.json` of a home. Every key has a default, none but these is accepted, and none decides whether a block is valid. */
 export const configurationSchema = z.strictObject({
   genesis: z.string().min(1).max(TEXT_MAX).default('genesis.json').describe('genesis file, relative to the home'),
@@ -80,6 +95,7 @@ export const configurationSchema = z.strictObject({
   records: records.prefault({}),
   signer: signer.optional().describe("process that holds the validator's key; without it the home does"),
   logs: logs.prefault({}),
+  scrub: scrub.prefault({}),
   consensus: consensus.prefault({}),
 });
 

@@ -26,6 +26,8 @@ export type NodeErrorCode =
   | 'ADMIN_REFUSED'
   /** Another process listens on the admin socket of this home. */
   | 'HOME_IN_USE'
+  /** Stores of this home were damaged again and again: see `setStoreAside`. */
+  | 'STORE_DAMAGED_AGAIN'
   /** What waiting cannot mend between a node and its signer; `fields.reason` says what. */
   | 'SIGNER_UNUSABLE'
   /** Another signer listens on this socket. */

@@ -13,10 +13,13 @@ import { networkState } from './network-state.ts';
 import { NodeError } from './node-error.ts';
 import { ReplicaBackend } from './replica-backend.ts';
 import { startRpc } from './rpc/rpc-server.ts';
+import { storesSetAside } from './set-aside.ts';
 import { STORE_FORMAT_VERSION } from './store-format.ts';
+import { addStoreMetrics } from './store-metrics.ts';
 import { systemClock, systemRandom } from './system-ports.ts';
 import { addTransportMetrics } from './transport-metrics.ts';
 import { VERSION } from './version.ts';
+import { watchStore } from './watch-store.ts';
 
 /** Signatures remembered as valid, about 150 bytes each: what arrives over several ways within seconds. */
 const VERIFIED_SIGNATURES_MAX = 16_384;
@@ -61,14 +64,15 @@ async function composeNode(
   const { genesis, paths, validator, service } = home;
   const [clock, random] = [systemClock, systemRandom];
   const writers = configuration.records.writers.map(requireAddress);
-  const store = await LevelStore.open(paths.store, { formatVersion: STORE_FORMAT_VERSION, genesisHash: genesis.hash });
-  opened.defer(() => store.close());
+  const disk = await LevelStore.open(paths.store, { formatVersion: STORE_FORMAT_VERSION, genesisHash: genesis.hash });
+  opened.defer(() => disk.close());
   const directory = new FileDirectory(paths.journal);
   opened.defer(() => directory.close());
   const verifier = createCachingVerifier(createVerifier(genesis.scheme), { entriesMax: VERIFIED_SIGNATURES_MAX });
 
   // The transport lets nobody in before the replica starts it, so nobody is judged before there is a ledger to judge by.
   const parts: { replica?: Replica } = {};
+  const store = watchStore(disk, (error) => parts.replica?.storeDamaged(error));
   const replicaOf = (): Replica => parts.replica as Replica;
   const transport = await Libp2pTransport.create(
     {
@@ -90,7 +94,7 @@ async function composeNode(
   opened.defer(() => transport.stop());
   await restoreBans(paths.bannedPeers, transport.gate);
   const replica = await Replica.open(
-    { genesis, validator, configuration: configuration.consensus },
+    { genesis, validator, configuration: configuration.consensus, scrub: configuration.scrub },
     { clock, random, store, directory, transport, verifier, log },
   );
   parts.replica = replica;
@@ -109,6 +113,7 @@ async function composeNode(
   opened.defer(() => backend.close());
   const metrics = new NodeMetrics(backend);
   addTransportMetrics(metrics.registry, () => transport.counters());
+  addStoreMetrics(metrics.registry, { status: () => replica.storeStatus(), setAside: (await storesSetAside(paths.store)).length });
   opened.defer(() => metrics.close());
   const { host, port, allowedHosts, allowedOrigins } = configuration.rpc;
   const access = { ...(allowedHosts === undefined ? {} : { allowedHosts }), ...(allowedOrigins === undefined ? {} : { allowedOrigins }) };

@@ -1,8 +1,9 @@
 import { readConfiguration, type SettingFlag, unknownVariables } from './configuration.ts';
 import type { NodeConfiguration } from './configuration-schema.ts';
 import { type HomeKey, homePaths, type OpenedHome, openHome, readConfigurationText } from './home.ts';
+import { startLastingNode } from './lasting-node.ts';
 import { RPC_PORT } from './new-testnet.ts';
-import { type RunningNode, startNode } from './node.ts';
+import type { RunningNode } from './node.ts';
 import { type NodeLog, openNodeLog } from './node-log.ts';
 import { connectSigner } from './signer/connect-signer.ts';
 import { listenForStop } from './stop-wish.ts';
@@ -60,7 +61,7 @@ async function runUntilTold(home: OpenedHome, configuration: NodeConfiguration, 
       const connected = await connectSigner(home, configuration.signer.socket, { log, signal: waiting.signal });
       ({ validator, close: letGo } = connected);
     }
-    const node = await startNode({ ...home, validator }, configuration, log);
+    const node = await startLastingNode({ ...home, validator }, configuration, { log, say: terminal });
     try {
       ready(node, configuration);
       const why = await Promise.race([told.stop, node.finished.then(() => 'the replica ended')]);

@@ -137,7 +137,7 @@ describe('keys and homes by command', () => {
     const directory = join(await temporaryDirectory(), 'net');
     await run(['testnet', 'init', '--nodes', '1', '--output', directory]);
     const checked = await run(['check', '--home', join(directory, 'node0'), '--json']);
-    expect(parsed(checked.out)).toEqual({ height: 0, transactions: 0, problem: null });
+    expect(parsed(checked.out)).toEqual({ height: 0, firstHeight: 1, executed: 0, problems: [] });
   });
 });
 

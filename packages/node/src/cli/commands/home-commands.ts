@@ -4,7 +4,7 @@ import { addressOf, formatAddress, isSignatureScheme, SCHEMES, type SignatureSch
 import { createSigner, readKeyFile, writeKeyFile } from '@nacre/crypto/native';
 import { type ChainParameters, formatGenesis } from '@nacre/ledger';
 import { type Command, Option } from 'commander';
-import { checkStore } from '../../check-store.ts';
+import { type CheckedStore, checkStore } from '../../check-store.ts';
 import { readConfiguration, unknownVariables } from '../../configuration.ts';
 import { createHome, homePaths, newKey, openHome, readConfigurationText, readGenesis } from '../../home.ts';
 import { proveKey } from '../../key-possession.ts';
@@ -112,21 +112,25 @@ export function addHomeCommands(program: Command, context: CommandContext): void
     });
   program
     .command('check')
-    .description('verify the chain in a stopped node’s store: hashes, certificates of the end, state root, bodies')
+    .description('verify the store of a stopped node: hashes, certificates, state, bodies, and that its blocks lead to its state')
     .requiredOption('--home <dir>', 'home of the node')
-    .action(async ({ home }: { home: string }) => {
+    .option('--no-execute', 'do not execute the blocks again, which takes about as much time and room as fetching them')
+    .action(async ({ home, execute }: { home: string; execute: boolean }) => {
       const paths = homePaths(home);
       const file = { path: paths.configuration, text: await readConfigurationText(paths) };
       const configuration = readConfiguration({ file, environment: context.io.environment, flags: {} });
       const { genesis } = await openHome(paths, { genesisPath: configuration.genesis, passphrase: passphrase() });
-      const checked = await checkStore(paths.store, genesis);
-      context.print(checked, () => [
-        checked.problem === null
-          ? `blocks 1 to ${checked.height} and ${checked.transactions} transactions are what was decided`
-          : `block ${checked.problem.height}: ${checked.problem.what}`,
-      ]);
-      if (checked.problem !== null) context.exitWith(EXIT.invalid);
+      const progress = (line: string): void => context.io.stderr(`${line}\n`);
+      const checked = await checkStore({ path: paths.store, genesis, execute, progress });
+      context.print(checked, () => checkLines(checked));
+      if (checked.problems.length > 0) context.exitWith(EXIT.invalid);
     });
+}
+
+function checkLines({ height, firstHeight, executed, problems }: CheckedStore): string[] {
+  if (problems.length > 0) return [...problems, 'Start the node: it fetches from its peers what is damaged, or all of it.'];
+  const how = executed === height ? 'executing them again leads to the state that is here' : 'they were not executed again';
+  return [`blocks ${firstHeight} to ${height} are what was decided, and everything beside them is whole; ${how}`];
 }
 
 interface TestnetInitOptions {

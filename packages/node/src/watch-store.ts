@@ -1,0 +1,22 @@
+import type { Store } from '@nacre/base';
+import { storeDamage } from '@nacre/ledger';
+
+/** The store, with somebody who is told whenever a read finds damage; whoever read it gets the error as well. */
+export function watchStore(store: Store, found: (error: unknown) => void): Store {
+  const tell = (error: unknown): never => {
+    if (storeDamage(error) !== null) found(error);
+    throw error;
+  };
+  return {
+    get: (key) => {
+      try {
+        return store.get(key);
+      } catch (error) {
+        return tell(error);
+      }
+    },
+    scan: (range) => store.scan(range).catch(tell),
+    write: (operations, options) => store.write(operations, options),
+    close: () => store.close(),
+  };
+}

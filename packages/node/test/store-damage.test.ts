@@ -1,0 +1,99 @@
+import { cp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { JOURNAL_FILE } from '@nacre/ledger';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { storesSetAside } from '../src/set-aside.ts';
+import { DAMAGE_WAYS, type DamageWay, damageFile, storedFiles } from './support/damage.ts';
+import { AGREED, FourNodes } from './support/four-nodes.ts';
+import { until } from './support/running-testnet.ts';
+
+const SETUP_MS = 120_000;
+const CASE_MS = 300_000;
+/** `npm run test:damage` damages every kind of file in every way; by itself a sample runs. */
+const ALL = process.env.NACRE_DAMAGE === 'all';
+const KINDS = ['CURRENT', 'MANIFEST', 'log', 'ldb', 'values', 'LOCK', 'LOG', 'vote-journal', 'vote-journal.identity'];
+const SAMPLE: readonly (readonly [kind: string, way: DamageWay])[] = [
+  ['MANIFEST', 'flipped'],
+  ['log', 'flipped'],
+  ['values', 'removed'],
+  ['ldb', 'cut'],
+  ['vote-journal', 'cut'],
+];
+const CASES = ALL ? KINDS.flatMap((kind) => DAMAGE_WAYS.map((way) => [kind, way] as const)) : SAMPLE;
+
+describe('a validator whose home is damaged while it is stopped', { timeout: CASE_MS }, () => {
+  let four: FourNodes;
+
+  beforeAll(async () => {
+    four = await FourNodes.start();
+  }, SETUP_MS);
+  afterAll(() => four.remove(), SETUP_MS);
+
+  const forgetSetAside = async () => {
+    for (const node of [0, 1, 2, 3]) {
+      for (const { path } of await storesSetAside(four.paths(node).store)) await rm(path, { recursive: true });
+    }
+  };
+
+  test.each(CASES)('comes back into agreement by itself, without a second vote: %s %s', async (kind, way) => {
+    expect(await four.agree(3)).toEqual(AGREED);
+    // A start turns the log into a table.
+    if (kind === 'ldb') {
+      await four.stopNode(3);
+      await four.startNode(3);
+    }
+    await four.record();
+    expect(await four.agree(3)).toEqual(AGREED);
+    await four.stopNode(3);
+    four.said.length = 0;
+    const file = (await storedFiles(four.paths(3))).get(kind);
+    expect(file, `there is a file of the kind ${kind}`).toBeDefined();
+    await damageFile(file?.path ?? '', way);
+    await four.record();
+    await four.startNode(3);
+    expect(await four.agree(3)).toEqual(AGREED);
+    if (ALL) console.log(`${kind} ${way}: ${four.said[0] ?? 'nothing was noticed, and nothing was missing'}`);
+    await forgetSetAside();
+  });
+
+  // @mutation packages/node/src/lasting-node.ts
+  // - if (damage === null) throw error;
+  // + throw error;
+  test('besu #8307: nodes that lose their stores agree again, even most of them', async () => {
+    await four.record();
+    for (const node of [1, 2, 3]) expect(await four.agree(node)).toEqual(AGREED);
+    for (const node of [1, 2, 3]) await four.stopNode(node);
+    await rm(four.paths(1).store, { recursive: true });
+    for (const node of [2, 3]) await damageFile((await storedFiles(four.paths(node))).get('CURRENT')?.path ?? '', 'removed');
+    for (const node of [1, 2, 3]) await four.startNode(node);
+    for (const node of [1, 2, 3]) expect(await four.agree(node)).toEqual(AGREED);
+    await four.record();
+    for (const node of [1, 2, 3]) expect(await four.agree(node)).toEqual(AGREED);
+    await forgetSetAside();
+  });
+
+  // @mutation packages/ledger/src/vote-journal-examination.ts
+  // - return doubt ? fail(doubt) : ok(journal.value);
+  // + return ok(journal.value);
+  test('cometbft #6031: whose vote journal was put back to an earlier copy signs nothing until the network has decided its recovery', async () => {
+    const { journal } = four.paths(3);
+    const votes = () => readFile(join(journal, JOURNAL_FILE));
+    expect(await four.agree(3)).toEqual(AGREED);
+    await four.stopNode(3);
+    await cp(journal, `${journal}-earlier`, { recursive: true });
+    const earlier = await votes();
+    await four.startNode(3);
+    expect(await four.agree(3)).toEqual(AGREED);
+    await until('node 3 has voted', async () => {
+      await four.record();
+      return !(await votes()).equals(earlier);
+    });
+    await four.stopNode(3);
+    await rm(journal, { recursive: true });
+    await cp(`${journal}-earlier`, journal, { recursive: true });
+    four.said.length = 0;
+    await four.startNode(3);
+    expect(await four.agree(3)).toEqual(AGREED);
+    expect(four.said.join('\n')).toContain('JOURNAL_BEHIND');
+  });
+});
