@@ -10,12 +10,13 @@ const ALLOWED_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   base: [],
   crypto: ['base'],
   consensus: ['base', 'crypto'],
+  health: ['base'],
   ledger: ['base', 'crypto', 'consensus'],
-  replica: ['base', 'crypto', 'consensus', 'ledger'],
+  replica: ['base', 'crypto', 'consensus', 'health', 'ledger'],
   network: ['base', 'crypto', 'consensus'],
   client: ['base', 'crypto', 'ledger'],
-  simulator: ['base', 'crypto', 'consensus', 'ledger', 'replica'],
-  node: ['base', 'crypto', 'consensus', 'ledger', 'replica', 'network', 'client'],
+  simulator: ['base', 'crypto', 'consensus', 'health', 'ledger', 'replica'],
+  node: ['base', 'crypto', 'consensus', 'health', 'ledger', 'replica', 'network', 'client'],
 };
 
 interface NodeModulesRule {

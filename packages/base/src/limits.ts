@@ -60,6 +60,8 @@ export const STATE_PAGES_CACHED_MAX = 65_536;
 export const STATE_VALUES_CACHED_BYTES = 16 * 1024 * 1024;
 /** Pending transactions that a proposer looks at per transaction that a block may hold. Beyond: the block stays as full as it is. */
 export const PROPOSE_EXAMINED_FACTOR = 4;
+/** Partitions that a node remembers, a few KB each at worst. Beyond: the oldest is forgotten. */
+export const PARTITIONS_REMEMBERED_MAX = 64;
 /** Attempts to prove something against a tip that moves meanwhile. Beyond: `PROOF_BUSY`, the same call may succeed later. */
 export const PROVE_ATTEMPTS_MAX = 8;
 /**
