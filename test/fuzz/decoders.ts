@@ -100,6 +100,7 @@ const replicaMessages = encodedBy('encodeMessage', ({ votes, proposals, certific
   { kind: 'transactions', bodies: artifacts.slice(-2) },
   { kind: 'instance', instance: new Uint8Array(16) },
   { kind: 'instance-answer', instance: new Uint8Array(16), accepted: true, votes },
+  { kind: 'reach', epoch: 1, heard: [0, 2] },
   { kind: 'proposal', proposal: proposals[0], block: artifacts[1], justification: votes },
   { kind: 'decided', certificate: certificates[0], block: artifacts[1] },
 ]);

@@ -57,6 +57,9 @@ const consensus = z.strictObject({
   repairIntervalMs: waitMs(LOCAL_CONFIGURATION.repairIntervalMs),
   statusIntervalMs: waitMs(LOCAL_CONFIGURATION.statusIntervalMs),
   resendIntervalMs: waitMs(LOCAL_CONFIGURATION.resendIntervalMs),
+  reachIntervalMs: waitMs(LOCAL_CONFIGURATION.reachIntervalMs),
+  reachSilenceMs: waitMs(LOCAL_CONFIGURATION.reachSilenceMs),
+  reachSettleMs: waitMs(LOCAL_CONFIGURATION.reachSettleMs),
   requestTimeoutMs: waitMs(LOCAL_CONFIGURATION.requestTimeoutMs),
   pendingCountMax: z.int().min(1).max(1_000_000).default(LOCAL_CONFIGURATION.pendingCountMax),
   pendingBytesMax: z

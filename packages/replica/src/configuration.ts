@@ -1,4 +1,5 @@
 import type { CoreOptions } from '@nacre/consensus';
+import { LOCAL_DETECTION } from '@nacre/health';
 
 /** What an operator may choose without forking anything: none of this decides whether a block is valid. */
 export interface ReplicaConfiguration {
@@ -14,6 +15,12 @@ export interface ReplicaConfiguration {
   readonly statusIntervalMs: number;
   /** A transaction admitted here that is still undecided is sent again this often, in ms. */
   readonly resendIntervalMs: number;
+  /** A validator says this often whom it hears, in ms. Several times within `reachSilenceMs`, or every delay splits the network. */
+  readonly reachIntervalMs: number;
+  /** Of whom nothing was heard for this long, in ms, counts as cut off. Longer: partitions are named later. Shorter: slow peers pass for absent. */
+  readonly reachSilenceMs: number;
+  /** Nobody is accused for this long after a start or a pause of this process, in ms. */
+  readonly reachSettleMs: number;
   /** Longest wait for the answer to one request, in ms; then another peer is asked. */
   readonly requestTimeoutMs: number;
   /** Most pending transactions, by count and by bytes. At it: `MEMPOOL_FULL`, retryable. */
@@ -31,6 +38,9 @@ export const LOCAL_CONFIGURATION: ReplicaConfiguration = {
   repairIntervalMs: 100,
   statusIntervalMs: 1_000,
   resendIntervalMs: 2_000,
+  reachIntervalMs: 200,
+  reachSilenceMs: LOCAL_DETECTION.silenceMs,
+  reachSettleMs: LOCAL_DETECTION.settleMs,
   requestTimeoutMs: 2_000,
   pendingCountMax: 20_000,
   pendingBytesMax: 64 * 1024 * 1024,

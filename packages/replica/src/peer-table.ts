@@ -9,6 +9,8 @@ export interface PeerView {
   repairedAtMs: number;
   /** Signatures of its frames being verified now. */
   verifying: number;
+  /** Whether anything came from it since reachability was looked at last. */
+  heard: boolean;
 }
 
 /** The connected peers. One entry per connection, so as bounded as the transport's connections are. */
@@ -16,7 +18,7 @@ export class PeerTable {
   readonly #views = new Map<string, PeerView>();
 
   connected(peer: Peer): void {
-    this.#views.set(peer.id, { peer, claimedHeight: 0, repairedAtMs: Number.NEGATIVE_INFINITY, verifying: 0 });
+    this.#views.set(peer.id, { peer, claimedHeight: 0, repairedAtMs: Number.NEGATIVE_INFINITY, verifying: 0, heard: false });
   }
 
   disconnected(peerId: string): void {

@@ -13,6 +13,7 @@ import { Mempool } from './mempool.ts';
 import { Mender } from './mender.ts';
 import { PeerRequests } from './peer-requests.ts';
 import { PeerTable, type PeerView } from './peer-table.ts';
+import { ReachWatch } from './reach-watch.ts';
 import { Recovery } from './recovery.ts';
 import type { ReplicaDependencies, ReplicaOptions, ReplicaStatus } from './replica-types.ts';
 import { Serving } from './serving.ts';
@@ -40,6 +41,8 @@ export async function prepareValidatorHome(
  */
 export class Replica {
   readonly ledger: Ledger;
+  /** Who can reach whom. */
+  readonly reach: ReachWatch;
   readonly #options: ReplicaOptions;
   readonly #dependencies: ReplicaDependencies;
   readonly #configuration: ReplicaConfiguration;
@@ -108,6 +111,15 @@ export class Replica {
     const { chain, identity } = this.#context;
     this.#serving = new Serving({ chain, ledger, mempool, verifier });
     this.#twins = new TwinWatch({ chain, guard: this.#guard, ledger, transport, verifier, log, identity });
+    this.reach = new ReachWatch({
+      self: options.validator?.address ?? null,
+      configuration: this.#configuration,
+      ledger,
+      peers: this.#peers,
+      log,
+      tell: (message) => this.#broadcast(message),
+      penalize: (peerId, offence) => transport.penalize(peerId, offence),
+    });
     this.#sync = new BlockSync({
       chain,
       ledger,
@@ -366,6 +378,7 @@ export class Replica {
   #receive(peer: Peer, frame: Uint8Array): void {
     const view = this.#peers.get(peer.id);
     if (view === undefined || this.#isStopped()) return;
+    view.heard = true;
     const arrivalMs = this.#dependencies.clock.nowMs();
     const decoded = decodeMessage(frame);
     if (!decoded.ok) return this.#dependencies.transport.penalize(peer.id, decoded.error);
@@ -388,6 +401,8 @@ export class Replica {
         return this.#twins.answer(view, message.instance);
       case 'instance-answer':
         return this.#spawn(this.#onInstanceAnswer(view, message));
+      case 'reach':
+        return this.reach.onReach(view, message);
     }
   }
 
@@ -476,6 +491,7 @@ export class Replica {
   }
 
   #onTick(nowMs: number): void {
+    this.reach.tick(nowMs);
     const statusDue = nowMs - this.#statusSentAtMs >= this.#configuration.statusIntervalMs;
     const state = this.#driver?.roundState();
     if (state !== undefined) {

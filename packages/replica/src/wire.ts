@@ -2,6 +2,7 @@ import { ByteListType, ByteVectorType, ContainerType, ListCompositeType, type Ty
 import { concatBytes, FRAME_BYTES_MAX, fail, HASH_BYTES, type Hash, ok, type Refusal, type Result } from '@nacre/base';
 import {
   BoundedUintType,
+  bitsToValidators,
   type Certificate,
   CertificateType,
   type Codec,
@@ -18,8 +19,10 @@ import {
   roundStateFromWire,
   roundStateToWire,
   Uint53Type,
+  ValidatorSetType,
   type Vote,
   VoteType,
+  validatorsToBits,
   voteFromWire,
   voteToWire,
 } from '@nacre/consensus';
@@ -56,7 +59,9 @@ export type Message =
   /** "This connection is the instance … of the validator that it has proven to be." */
   | { readonly kind: 'instance'; readonly instance: Uint8Array }
   /** The answer: whether it is acknowledged, and the latest votes of that validator that the peer has seen. */
-  | { readonly kind: 'instance-answer'; readonly instance: Uint8Array; readonly accepted: boolean; readonly votes: readonly Vote[] };
+  | { readonly kind: 'instance-answer'; readonly instance: Uint8Array; readonly accepted: boolean; readonly votes: readonly Vote[] }
+  /** Whom a validator hears at present, by their places in the committee of that epoch. Believed of nobody but the other end of the connection. */
+  | { readonly kind: 'reach'; readonly epoch: number; readonly heard: readonly number[] };
 
 /** What replicas ask one another. */
 export type Request =
@@ -165,6 +170,12 @@ const MESSAGE_CODECS: { readonly [Kind in Message['kind']]: Codec<MessageOf<Kind
     ({ instance, accepted, votes }) => ({ instance, accepted: accepted ? 1 : 0, votes: votes.map(voteToWire) }),
     ({ instance, accepted, votes }) => ({ kind: 'instance-answer', instance, accepted: accepted === 1, votes: votes.map(voteFromWire) }),
   ),
+  reach: codecOf(
+    'reach message',
+    new ContainerType({ epoch: Uint53Type, heard: ValidatorSetType }),
+    ({ epoch, heard }) => ({ epoch, heard: validatorsToBits(heard) }),
+    ({ epoch, heard }) => ({ kind: 'reach', epoch, heard: bitsToValidators(heard) }),
+  ),
 };
 
 const REQUEST_CODECS: { readonly [Kind in Request['kind']]: Codec<RequestOf<Kind>> } = {
@@ -244,6 +255,7 @@ const MESSAGE_KINDS: readonly Message['kind'][] = [
   'decided',
   'instance',
   'instance-answer',
+  'reach',
 ];
 const REQUEST_KINDS: readonly Request['kind'][] = ['block', 'bodies', 'headers', 'blocks'];
 

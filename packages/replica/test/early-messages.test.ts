@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { type EarlyMessage, EarlyMessages } from '../src/early-messages.ts';
 
 function early(peerId: string, content: { votes?: number; block?: number } = {}): EarlyMessage {
-  const view = { peer: { id: peerId, validator: undefined }, claimedHeight: 0, repairedAtMs: 0, verifying: 0 };
+  const view = { peer: { id: peerId, validator: undefined }, claimedHeight: 0, repairedAtMs: 0, verifying: 0, heard: false };
   const vote: Vote = { height: 5, round: 0, kind: 'prepare', blockHash: null, validator: 0, signature: new Uint8Array(10) };
   const votes = Array.from({ length: content.votes ?? 1 }, () => vote);
   const proposal = { height: 5, round: 0, validRound: -1, blockHash: new Uint8Array(32), proposer: 0, signature: new Uint8Array(10) };

@@ -275,7 +275,10 @@ test.each([
       identity: null,
     });
     for (const place of order) watch.voteSeen(address, vote(place));
-    watch.answer({ peer: { id: 'p', validator: address }, claimedHeight: 0, repairedAtMs: 0, verifying: 0 }, new Uint8Array(16));
+    watch.answer(
+      { peer: { id: 'p', validator: address }, claimedHeight: 0, repairedAtMs: 0, verifying: 0, heard: false },
+      new Uint8Array(16),
+    );
   }
   expect(sent[0]).toEqual(sent[1]);
 });

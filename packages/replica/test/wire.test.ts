@@ -71,6 +71,7 @@ const MESSAGES: { readonly [Kind in Message['kind']]: fc.Arbitrary<Extract<Messa
   decided: fc.record({ kind: fc.constant('decided' as const), certificate, block: bytes }),
   instance: fc.record({ kind: fc.constant('instance' as const), instance }),
   'instance-answer': fc.record({ kind: fc.constant('instance-answer' as const), instance, accepted: fc.boolean(), votes }),
+  reach: fc.record({ kind: fc.constant('reach' as const), epoch: height, heard: signers }),
 };
 const message = fc.oneof(...Object.values(MESSAGES)) as fc.Arbitrary<Message>;
 const request: fc.Arbitrary<Request> = fc.oneof(
@@ -185,7 +186,7 @@ describe('bytes of a stranger', () => {
   });
 
   test('of an unknown kind are refused as such', () => {
-    expect(decodeMessage(Uint8Array.of(1, 7))).toEqual({ ok: false, error: { code: 'FRAME_KIND', kind: 7 } });
+    expect(decodeMessage(Uint8Array.of(1, 8))).toEqual({ ok: false, error: { code: 'FRAME_KIND', kind: 8 } });
     expect(decodeRequest(Uint8Array.of(1, 4))).toEqual({ ok: false, error: { code: 'FRAME_KIND', kind: 4 } });
     expect(decodeRequest(Uint8Array.of(1))).toEqual({ ok: false, error: { code: 'FRAME_KIND', kind: null } });
   });
@@ -286,6 +287,7 @@ describe('fixtures: a change here splits the network', () => {
     decided: () => encodeMessage({ kind: 'decided', certificate: certified, block: fill(7, 100) }),
     instance: () => encodeMessage({ kind: 'instance', instance: fill(4, 16) }),
     'instance answer': () => encodeMessage({ kind: 'instance-answer', instance: fill(4, 16), accepted: true, votes: [one] }),
+    reach: () => encodeMessage({ kind: 'reach', epoch: 3, heard: [0, 2, 3] }),
     'block request': () => encodeRequest({ kind: 'block', hash: fill(1) }),
     'bodies request': () => encodeRequest({ kind: 'bodies', hashes: [fill(1), fill(2)] }),
     'headers request': () => encodeRequest({ kind: 'headers', from: 7, count: 512 }),
@@ -310,6 +312,7 @@ const PINNED: Readonly<Record<string, string>> = {
   transactions: 'a5cf6e529c9d2bc8',
   decided: 'df727799df6be513',
   instance: '9f1a740fb9082427',
+  reach: 'ff1b3734206795b1',
   'instance answer': '1e44f44135efa171',
   'block request': '053916b234ca9c7e',
   'bodies request': 'a9d57e634b7fab40',

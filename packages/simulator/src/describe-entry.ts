@@ -73,6 +73,7 @@ function frameName(
     case 'decided':
     case 'instance':
     case 'instance-answer':
+    case 'reach':
       return message.kind;
   }
 }

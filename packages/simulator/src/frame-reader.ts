@@ -23,6 +23,7 @@ export function statementsIn({ kind, bytes }: Pick<OutgoingFrame, 'kind' | 'byte
     case 'round-state':
     case 'transactions':
     case 'instance':
+    case 'reach':
       return [];
   }
 }

@@ -54,6 +54,8 @@ const CLOCK_OFFSET_MS = 150;
 const CLOCK_DRIFT_PPM = 10_000;
 /** Far outside of what honest clocks may differ by, for the one validator whose clock is broken. */
 const BROKEN_CLOCK_MS: readonly [number, number] = [1_000, 20_000];
+/** How many repair intervals lie between two words about reachability. */
+const REACH_INTERVALS = 10;
 /** Share of runs in which an idle chain goes on at once instead of resting: most heights come from these. */
 const RESTLESS_CHANCE = 0.8;
 
@@ -190,7 +192,12 @@ function drawConfiguration(
   const timeouts = { proposeMs: 2 * stepMs * patience, prepareMs: stepMs * patience, commitMs: stepMs * patience, growthMs: stepMs };
   const restless = recipe.long === true || random.chance(RESTLESS_CHANCE);
   const idleIntervalMs = restless ? logarithmic(random, 1, recipe.long === true ? 5 : 100) : 10_000;
-  return { timeouts, repairIntervalMs: random.between(2, 6) * stepMs, idleIntervalMs, emptyIntervalMs: restless ? idleIntervalMs : 1_000 };
+  const repairIntervalMs = random.between(2, 6) * stepMs;
+  const emptyIntervalMs = restless ? idleIntervalMs : 1_000;
+  // Told seldom: the words are many, and what is found with them decides nothing.
+  const reachIntervalMs = REACH_INTERVALS * repairIntervalMs;
+  const reach = { reachIntervalMs, reachSilenceMs: 4 * reachIntervalMs, reachSettleMs: 8 * reachIntervalMs };
+  return { timeouts, repairIntervalMs, idleIntervalMs, emptyIntervalMs, ...reach };
 }
 
 function drawRegions(random: SeededRandom, nodes: number): Region[] {
