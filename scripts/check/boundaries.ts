@@ -15,8 +15,8 @@ const ALLOWED_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   replica: ['base', 'crypto', 'consensus', 'health', 'ledger'],
   network: ['base', 'crypto', 'consensus'],
   client: ['base', 'crypto', 'ledger'],
-  simulator: ['base', 'crypto', 'consensus', 'health', 'ledger', 'replica'],
-  node: ['base', 'crypto', 'consensus', 'health', 'ledger', 'replica', 'network', 'client'],
+  simulator: ['base', 'crypto', 'consensus', 'ledger', 'replica'],
+  node: ['base', 'crypto', 'consensus', 'ledger', 'replica', 'network', 'client'],
 };
 
 interface NodeModulesRule {

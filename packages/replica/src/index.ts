@@ -1,3 +1,4 @@
+export type { PartitionEvent, PartitionRecord, Side } from '@nacre/health';
 export { LOCAL_CONFIGURATION, type ReplicaConfiguration } from './configuration.ts';
 export { prepareValidatorHome, Replica } from './replica.ts';
 export type { ReplicaDependencies, ReplicaOptions, ReplicaStatus, ValidatorIdentity } from './replica-types.ts';
