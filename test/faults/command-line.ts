@@ -8,6 +8,8 @@ export interface FaultsOptions {
   readonly fresh: boolean;
   /** Validators of every run; by turns 4 and 7 if null. */
   readonly nodes: number | null;
+  /** Runs at a time. Most of a run is waiting, and none sees another. */
+  readonly jobs: number;
   /** The schedule of a failed run, to be run again; null: none. */
   readonly replay: string | null;
   /** Where each run is appended to, as a JSON line; null: nowhere. */
@@ -26,6 +28,7 @@ const SEEDS_MAX = 1_000_000_000;
 const NODES_MIN = 4;
 /** Each is a process of 200 MB. */
 const NODES_MAX = 16;
+const JOBS_MAX = 64;
 
 export const USAGE = `Usage: npm run faults -- [--seeds N] [--start S | --fresh] [--seed S] [--nodes N]
        npm run faults -- --replay FILE
@@ -37,6 +40,7 @@ Needs Linux, root, iproute2 and faketime.
   --fresh          start at a seed that no run has had, and print it
   --seed S         run one seed
   --nodes N        validators of every run, ${NODES_MIN} to ${NODES_MAX} (default: 4, and 7 for every fourth seed)
+  --jobs N         runs at a time (default 1)
   --results FILE   append what each seed came to, as a JSON line
   --resume         leave out what FILE holds already, and count it
   --output DIR     where a failure's schedule, history and logs go (default .faults)
@@ -45,7 +49,7 @@ Needs Linux, root, iproute2 and faketime.
 `;
 
 const SWITCHES = ['fresh', 'resume', 'markdown'] as const;
-const VALUES = ['seeds', 'start', 'seed', 'nodes', 'results', 'output', 'replay'] as const;
+const VALUES = ['seeds', 'start', 'seed', 'nodes', 'results', 'output', 'replay', 'jobs'] as const;
 
 /**
  * Reads the command line of `npm run faults`, which is as that of `npm run simulate`.
@@ -72,9 +76,11 @@ export function parseCommandLine(args: readonly string[], freshSeed: number): Re
   if (seeds === undefined) return fail(`--seeds takes a number from 1 to ${SEEDS_MAX}`);
   if (start === undefined) return fail(`--start and --seed take a number from 0 to ${SEEDS_MAX}`);
   if (nodes === undefined) return fail(`--nodes takes a number from ${NODES_MIN} to ${NODES_MAX}`);
+  const jobs = count(given.get('jobs') ?? '1', 1, JOBS_MAX);
+  if (jobs === undefined) return fail(`--jobs takes a number from 1 to ${JOBS_MAX}`);
   const [fresh, resume, markdown] = SWITCHES.map((name) => given.has(name)) as [boolean, boolean, boolean];
   return ok({
-    ...{ seeds, start, nodes, fresh, resume, markdown },
+    ...{ seeds, start, nodes, jobs, fresh, resume, markdown },
     results: given.get('results') ?? null,
     replay: given.get('replay') ?? null,
     output: given.get('output') ?? '.faults',

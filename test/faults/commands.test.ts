@@ -31,6 +31,7 @@ describe('the command line', () => {
     ['--seed', '1', '--seeds', '2'],
     ['--start', '1', '--fresh'],
     ['--resume'],
+    ['--jobs', '0'],
     ['--sedes', '3'],
   ])('%s %s %s %s is refused', (...args) => {
     expect(
@@ -47,7 +48,7 @@ describe('the command line', () => {
       ok: true,
       value: { seeds: 20, start: 5, nodes: 7, results: 'r.jsonl', resume: true, output: '.faults' },
     });
-    expect(parseCommandLine(['--fresh'], FRESH)).toMatchObject({ ok: true, value: { start: FRESH, seeds: 10, nodes: null } });
+    expect(parseCommandLine(['--fresh'], FRESH)).toMatchObject({ ok: true, value: { start: FRESH, seeds: 10, nodes: null, jobs: 1 } });
     expect(parseCommandLine(['--seed', '9'], FRESH)).toMatchObject({ ok: true, value: { start: 9, seeds: 1 } });
   });
 });

@@ -40,14 +40,19 @@ async function runAll(options: FaultsOptions, stop: AbortSignal): Promise<number
   const summary = new Summary();
   if (options.resume) for (const outcome of results?.outcomes ?? []) summary.add(outcome);
   if (options.fresh) console.log(`fresh seeds from ${options.start} on: --start ${options.start} --seeds ${options.seeds} runs them again`);
-  for (const schedule of schedulesOf(options)) {
-    if (options.resume && results?.has(schedule.seed, schedule.nodes)) continue;
-    const outcome = await runApart(schedule, options.output, stop);
-    if (stop.aborted) break;
-    results?.append(outcome);
-    summary.add(outcome);
-    for (const line of describe(outcome, options.output)) console.log(line);
-  }
+  const schedules = schedulesOf(options);
+  // Each takes the next one from the same iterator.
+  const worker = async (): Promise<void> => {
+    for (const schedule of schedules) {
+      if (options.resume && results?.has(schedule.seed, schedule.nodes)) continue;
+      const outcome = await runApart(schedule, options.output, stop);
+      if (stop.aborted) return;
+      results?.append(outcome);
+      summary.add(outcome);
+      for (const line of describe(outcome, options.output)) console.log(line);
+    }
+  };
+  await Promise.all(Array.from({ length: options.jobs }, worker));
   for (const line of ['', ...(options.markdown ? summary.markdown() : summary.table())]) console.log(line);
   const missing = summary.missing();
   if (missing.length > 0) console.log(`never happened, so nothing is proved about it: ${missing.join(', ')}`);
