@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseCommandLine } from './command-line.ts';
+import { type Machine, missingRequirements } from './requirements.ts';
 import { ResultsFile } from './results-file.ts';
 import type { Outcome } from './run-schedule.ts';
 import { FAULT_KINDS, type FaultKind } from './schedule.ts';
@@ -50,6 +51,25 @@ describe('the command line', () => {
     });
     expect(parseCommandLine(['--fresh'], FRESH)).toMatchObject({ ok: true, value: { start: FRESH, seeds: 10, nodes: null, jobs: 1 } });
     expect(parseCommandLine(['--seed', '9'], FRESH)).toMatchObject({ ok: true, value: { start: 9, seeds: 1 } });
+  });
+});
+
+describe('what a machine needs', () => {
+  const machine: Machine = { platform: 'linux', userId: 0, path: '/usr/bin:/usr/sbin', has: () => true };
+
+  test('nothing, where it has all', () => {
+    expect(missingRequirements(machine)).toEqual([]);
+  });
+
+  // @mutation test/faults/requirements.ts
+  // - if (userId !== 0) missing.push(
+  // + if (userId === undefined) missing.push(
+  test('is said with what to do about it', () => {
+    expect(missingRequirements({ ...machine, userId: 1000 })).toEqual([expect.stringMatching(/root.*sudo/)]);
+    expect(missingRequirements({ ...machine, platform: 'darwin' })).toEqual([expect.stringMatching(/Linux/)]);
+    const without = (name: string): string[] => missingRequirements({ ...machine, has: (file) => !file.includes(name) });
+    expect(without('/ip')).toEqual([expect.stringMatching(/apt-get install iproute2/)]);
+    expect(without('faketime')).toEqual([expect.stringMatching(/apt-get install faketime/)]);
   });
 });
 

@@ -7,7 +7,7 @@ import type { Fault } from './schedule.ts';
 import { SmallDisk } from './small-disk.ts';
 
 /** Changes what the clock of a process says, and nothing else of it. */
-export const FAKETIME_LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
+export const FAKETIME_LIBRARY = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketimeMT.so.1`;
 /** A node that does not stop within this when told to, in ms, is killed; it says itself when it takes too long. */
 const STOP_MS_MAX = 40_000;
 /** Characters of a process's output that a report shows. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type FaultsOptions, parseCommandLine, USAGE } from './command-line.ts';
 import { failureDirectory } from './keep-failure.ts';
-import { missingRequirements } from './requirements.ts';
+import { missingRequirements, thisMachine } from './requirements.ts';
 import { ResultsFile } from './results-file.ts';
 import { removeLeftovers, runApart } from './run-apart.ts';
 import type { Outcome } from './run-schedule.ts';
@@ -23,7 +23,7 @@ export async function runFaults(args: readonly string[]): Promise<number> {
   const parsed = parseCommandLine(args, freshSeed(Date.now()));
   if (!parsed.ok) return refuse(`${parsed.error}\n\n${USAGE}`);
   const options = parsed.value;
-  const missing = missingRequirements();
+  const missing = missingRequirements(thisMachine());
   if (missing.length > 0)
     return refuse(`cannot run real nodes through faults here:\n${missing.map((line) => `  ${line}`).join('\n')}\n0 passed, 1 failed`);
   if (options.replay !== null && !existsSync(options.replay))
