@@ -1,4 +1,5 @@
 import { fail, ok, type Result } from '@nacre/base';
+import { VARIANTS } from '@nacre/simulator/variants';
 
 export interface FaultsOptions {
   /** Seeds to run, from `start` on. */
@@ -10,6 +11,8 @@ export interface FaultsOptions {
   readonly nodes: number | null;
   /** Runs at a time. Most of a run is waiting, and none sees another. */
   readonly jobs: number;
+  /** A broken variant of the simulator's in place of the program, by name. */
+  readonly variant: string | null;
   /** The schedule of a failed run, to be run again; null: none. */
   readonly replay: string | null;
   /** Where each run is appended to, as a JSON line; null: nowhere. */
@@ -44,12 +47,13 @@ Needs Linux, root, iproute2 and faketime.
   --results FILE   append what each seed came to, as a JSON line
   --resume         leave out what FILE holds already, and count it
   --output DIR     where a failure's schedule, history and logs go (default .faults)
+  --variant NAME   a variant of the program that the simulator has broken, see npm run simulate: to be caught
   --replay FILE    run the schedule of a failure again
   --markdown       the table as Markdown
 `;
 
 const SWITCHES = ['fresh', 'resume', 'markdown'] as const;
-const VALUES = ['seeds', 'start', 'seed', 'nodes', 'results', 'output', 'replay', 'jobs'] as const;
+const VALUES = ['seeds', 'start', 'seed', 'nodes', 'results', 'output', 'replay', 'jobs', 'variant'] as const;
 
 /**
  * Reads the command line of `npm run faults`, which is as that of `npm run simulate`.
@@ -78,11 +82,15 @@ export function parseCommandLine(args: readonly string[], freshSeed: number): Re
   if (nodes === undefined) return fail(`--nodes takes a number from ${NODES_MIN} to ${NODES_MAX}`);
   const jobs = count(given.get('jobs') ?? '1', 1, JOBS_MAX);
   if (jobs === undefined) return fail(`--jobs takes a number from 1 to ${JOBS_MAX}`);
+  const variant = given.get('variant') ?? null;
+  if (variant !== null && !VARIANTS.some(({ name }) => name === variant)) return fail(`there is no variant ${variant}`);
+  if (variant !== null && given.has('results')) return fail('--results counts what the program came to, not what a variant did');
   const [fresh, resume, markdown] = SWITCHES.map((name) => given.has(name)) as [boolean, boolean, boolean];
   return ok({
     ...{ seeds, start, nodes, jobs, fresh, resume, markdown },
     results: given.get('results') ?? null,
     replay: given.get('replay') ?? null,
+    variant,
     output: given.get('output') ?? '.faults',
   });
 }

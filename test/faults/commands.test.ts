@@ -33,6 +33,8 @@ describe('the command line', () => {
     ['--start', '1', '--fresh'],
     ['--resume'],
     ['--jobs', '0'],
+    ['--variant', 'none-such'],
+    ['--variant', 'mempool-forgotten', '--results', 'r.jsonl'],
     ['--sedes', '3'],
   ])('%s %s %s %s is refused', (...args) => {
     expect(

@@ -13,6 +13,7 @@ export const NACRE: readonly [string, string] = [
   process.execPath,
   fileURLToPath(new URL('../../packages/node/src/main.ts', import.meta.url)),
 ];
+const BREAK_PROGRAM = new URL('./break-program.ts', import.meta.url).href;
 const POLL_MS = 50;
 const PROBE_MS_MAX = 2_000;
 /** An idle chain moves more often than by default: what waits for a block's time is final sooner. */
@@ -57,7 +58,7 @@ export class Lab {
           index,
           home: join(this.#net, `node${index}`),
           directory,
-          nacre: NACRE,
+          nacre: programOf(schedule.variant),
           hasFakeClock: schedule.faults.some((fault) => fault.kind === 'clock' && fault.nodes.includes(index)),
           ended: (node, status) => this.#onEnded(node, status),
         }),
@@ -113,6 +114,13 @@ export class Lab {
     }
     node.start();
   }
+}
+
+/** The program as a command, or with one line of it changed. */
+function programOf(variant: string | null): readonly string[] {
+  if (variant === null) return NACRE;
+  const [runtime, program] = NACRE;
+  return ['env', `FAULTS_VARIANT=${variant}`, runtime, '--import', BREAK_PROGRAM, program];
 }
 
 function configure(home: string, node: number): void {

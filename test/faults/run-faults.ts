@@ -62,13 +62,13 @@ async function runAll(options: FaultsOptions, stop: AbortSignal): Promise<number
   return failed === 0 ? 0 : 1;
 }
 
-function* schedulesOf({ replay, start, seeds, nodes }: FaultsOptions): Generator<Schedule, void, void> {
+function* schedulesOf({ replay, start, seeds, nodes, variant }: FaultsOptions): Generator<Schedule, void, void> {
   if (replay !== null) {
     yield JSON.parse(readFileSync(replay, 'utf8')) as Schedule;
     return;
   }
   for (let seed = start; seed < start + seeds; seed++) {
-    yield drawSchedule(seed, nodes ?? (seed % LARGE_EVERY === 0 ? NODES_LARGE : NODES_SMALL));
+    yield drawSchedule(seed, nodes ?? (seed % LARGE_EVERY === 0 ? NODES_LARGE : NODES_SMALL), variant);
   }
 }
 

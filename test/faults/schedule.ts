@@ -40,6 +40,8 @@ export interface Schedule {
   /** Genesis parameter, in ms: with the short one, transactions of a cut-off node expire. */
   readonly validityWindowMs: number;
   readonly faults: readonly Fault[];
+  /** The nodes run a broken variant of the program, by name; null: the program. */
+  readonly variant: string | null;
 }
 
 const FAULTS_MS = 10_000;
@@ -69,7 +71,7 @@ const KINDS: readonly FaultKind[] = [
  * ever damaged. In most runs a quorum is left alone at any time, and has to go on; in the others any number of nodes may be away for a while:
  * nothing is decided then, and nothing may be lost.
  */
-export function drawSchedule(seed: number, nodes: number): Schedule {
+export function drawSchedule(seed: number, nodes: number, variant: string | null = null): Schedule {
   const root = SeededRandom.fromSeed(seed).fork(`faults of ${nodes} nodes`);
   const random = root.fork('faults');
   const all = Array.from({ length: nodes }, (_, index) => index);
@@ -103,6 +105,7 @@ export function drawSchedule(seed: number, nodes: number): Schedule {
     faultsMs: FAULTS_MS,
     validityWindowMs: root.fork('window').chance(SHORT_WINDOW_CHANCE) ? WINDOW_MS_SHORT : HOUR_MS,
     faults,
+    variant,
   };
 }
 

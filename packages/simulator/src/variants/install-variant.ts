@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { brokenSource } from './broken-source.ts';
-import type { Variant } from './variants.ts';
+import { VARIANTS, type Variant } from './variants.ts';
+
+export { VARIANTS };
 
 /**
  * Makes the modules that this thread loads from now on those of a broken variant: one line of one file is another. Nothing on disk
