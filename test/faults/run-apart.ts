@@ -14,22 +14,35 @@ const PREFIX = 'nacre-faults-';
 /** Namespaces that end with their first process, and that one with whoever started it. */
 const APART = ['--mount', '--net', '--pid', '--fork', '--mount-proc', '--kill-child'];
 
+/** Directories that the runs of one command share. */
+export interface Places {
+  /** Where a failed run leaves what it knows. */
+  readonly failures: string;
+  /** Compiled modules: a run starts the same program a dozen times. */
+  readonly compiled: string;
+}
+
+/** A directory of this process, which it removes; or, if it is killed, the next one does. */
+export function ownDirectory(name: string): string {
+  return mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-${name}-`));
+}
+
 /**
  * Runs a schedule in namespaces of its own for mounts, network and processes. When the run ends, in whatever way, the system ends every
  * process, mount, bridge and namespace of it; there is nothing to clean up.
  *
- * @param failures where a failed run leaves what it knows
  * @param stop ends the run at once
  */
-export async function runApart(schedule: Schedule, failures: string, stop: AbortSignal): Promise<Outcome> {
-  const directory = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
+export async function runApart(schedule: Schedule, { failures, compiled }: Places, stop: AbortSignal): Promise<Outcome> {
+  const directory = ownDirectory('run');
   const schedulePath = join(directory, 'schedule.json');
   const outcomePath = join(directory, 'outcome.json');
   try {
     writeFileSync(schedulePath, JSON.stringify(schedule));
     // A group of its own: the Ctrl-C of a terminal reaches only this process, which then ends the run.
     const args = [...APART, process.execPath, INSIDE, schedulePath, directory, failures];
-    const child = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    const env = { ...process.env, NODE_COMPILE_CACHE: compiled };
+    const child = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {

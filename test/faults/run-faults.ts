@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { type FaultsOptions, parseCommandLine, USAGE } from './command-line.ts';
 import { failureDirectory } from './keep-failure.ts';
 import { missingRequirements, thisMachine } from './requirements.ts';
 import { ResultsFile } from './results-file.ts';
-import { removeLeftovers, runApart } from './run-apart.ts';
+import { ownDirectory, type Places, removeLeftovers, runApart } from './run-apart.ts';
 import type { Outcome } from './run-schedule.ts';
 import { drawSchedule, type Schedule } from './schedule.ts';
 import { Summary } from './summary.ts';
@@ -32,10 +32,15 @@ export async function runFaults(args: readonly string[]): Promise<number> {
   const interrupt = (): void => stop.abort();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupt);
   removeLeftovers();
-  return runAll(options, stop.signal);
+  const compiled = ownDirectory('compiled');
+  try {
+    return await runAll(options, { failures: options.output, compiled }, stop.signal);
+  } finally {
+    rmSync(compiled, { recursive: true, force: true });
+  }
 }
 
-async function runAll(options: FaultsOptions, stop: AbortSignal): Promise<number> {
+async function runAll(options: FaultsOptions, places: Places, stop: AbortSignal): Promise<number> {
   const results = options.results === null ? null : new ResultsFile(options.results);
   const summary = new Summary();
   if (options.resume) for (const outcome of results?.outcomes ?? []) summary.add(outcome);
@@ -45,7 +50,7 @@ async function runAll(options: FaultsOptions, stop: AbortSignal): Promise<number
   const worker = async (): Promise<void> => {
     for (const schedule of schedules) {
       if (options.resume && results?.has(schedule.seed, schedule.nodes)) continue;
-      const outcome = await runApart(schedule, options.output, stop);
+      const outcome = await runApart(schedule, places, stop);
       if (stop.aborted) return;
       results?.append(outcome);
       summary.add(outcome);
