@@ -28,7 +28,7 @@ export type WriteAnswer =
 interface Common {
   readonly client: number;
   readonly node: number;
-  /** Which of the node's stores was asked: it counts how often one was damaged. */
+  /** Which of the node's stores was asked: it counts how often one was damaged or removed. */
   readonly storeLife: number;
   /** Both of one clock, in ms from the first call on. */
   readonly sentMs: number;

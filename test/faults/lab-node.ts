@@ -49,7 +49,7 @@ export class LabNode {
     this.#disk = new SmallDisk(options.home);
   }
 
-  /** How often its files were damaged so far. */
+  /** How often its files were damaged or removed so far. */
   get storeLife(): number {
     return this.#storeLife;
   }
@@ -142,8 +142,12 @@ export class LabNode {
     return damageFile(this.home, fault);
   }
 
-  /** What an operator does whose node says that its store is damaged: key and vote journal stay. */
+  /**
+   * What an operator does whose node says that its store is damaged: key and vote journal stay. Damage may show long after it was done; what
+   * was acknowledged in between goes with the store.
+   */
   removeStore(): void {
+    this.#storeLife++;
     rmSync(join(this.home, 'store'), { recursive: true, force: true });
   }
 

@@ -105,9 +105,9 @@ export class Lab {
       return;
     }
     if (status === STATUS_STORAGE && node.storeLife > (this.#rebuiltIn.get(index) ?? 0)) {
-      this.#rebuiltIn.set(index, node.storeLife);
       this.operator.rebuilt++;
       node.removeStore();
+      this.#rebuiltIn.set(index, node.storeLife);
     } else {
       this.operator.unexplained.push(`node ${index} ended by itself with status ${status}: ${node.lastOutput()}`);
       if (this.operator.unexplained.length > UNEXPLAINED_MAX) return;
