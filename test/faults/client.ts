@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SeededRandom } from '@nacre/simulator';
 import type { Call, SeenRecord, SeenStatus, WriteAnswer } from './history.ts';
 import type { LabNode } from './lab-node.ts';
-import { callNode, type RpcAnswer } from './rpc.ts';
+import { callNode, NOBODY_THERE, type RpcAnswer } from './rpc.ts';
 
 export const SERVICES = ['faults/a', 'faults/b'] as const;
 const KEYS = ['k0', 'k1', 'k2', 'k3'] as const;
@@ -13,15 +13,16 @@ const PAUSE_UNANSWERED_MS = 150;
 /** How long a node is asked to wait for a decision, and how much longer the client waits for its answer, in ms. */
 const WAIT_MS = 2_000;
 const ANSWER_MS = 1_500;
-/** Attempts to write one thing under one request id. */
-const ATTEMPTS_MAX = 4;
+/** Attempts to write one thing under one request id: a node that was killed is back before the last one. */
+const ATTEMPTS_MAX = 40;
 const PAGE = 50;
 /** Records before the end that a client looks at again. */
 const OVERLAP = 10;
 /** Transactions that status calls ask about: of everybody, so that one node's word is asked of another. */
 const KNOWN_MAX = 2_000;
 /** Refusals that are certain: nothing was taken. */
-const CERTAIN = new Set([
+const CERTAIN = new Set<string>([
+  NOBODY_THERE,
   ...['SERVICE_PENDING', 'MEMPOOL_FULL', 'ACCOUNT_FULL', 'NOT_A_WRITER', 'SCHEMA_NOT_LISTED', 'RATE_LIMITED', 'TOO_MANY_WAITS'],
   ...['EXPIRED', 'TOO_FAR_AHEAD', 'QUOTA_EXCEEDED', 'UNKNOWN_ACCOUNT', 'UNKNOWN_SERVICE', 'REQUEST_IDS_FULL'],
 ]);
@@ -90,8 +91,9 @@ export class Client {
     for (let attempts = 1; ; attempts++) {
       const answer = await this.#attempt({ service, key, name, wait, requestId });
       // A damaged store may have forgotten the request id: another attempt could be another write.
-      const isOver = answer.kind !== 'unknown' || requestId === null || attempts === ATTEMPTS_MAX || this.#node.storeLife !== storeLife;
-      if (isOver || stop.aborted) return answer.kind !== 'unknown';
+      const isAnswered = answer.kind !== 'unknown' && !(answer.kind === 'refused' && answer.code === NOBODY_THERE);
+      const isOver = isAnswered || requestId === null || attempts === ATTEMPTS_MAX || this.#node.storeLife !== storeLife;
+      if (isOver || stop.aborted) return isAnswered;
       await sleep(PAUSE_UNANSWERED_MS);
     }
   }

@@ -1,7 +1,10 @@
 export type RpcAnswer =
   | { readonly ok: true; readonly result: Readonly<Record<string, unknown>> | string }
-  /** `code` of the node's error; null: there was no answer, or none that can be read. */
+  /** `code` of the node's error, or {@link NOBODY_THERE}; null: there was no answer, or none that can be read. */
   | { readonly ok: false; readonly code: string | null; readonly message: string; readonly data: Readonly<Record<string, unknown>> };
+
+/** Nobody listened, so that nothing was sent. */
+export const NOBODY_THERE = 'ECONNREFUSED';
 
 export interface RpcCall {
   readonly method: string;
@@ -53,5 +56,6 @@ function read({ result, error }: RawAnswer): RpcAnswer {
 
 function unreachable(error: unknown): RpcAnswer {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  return { ok: false, code: null, message: cause instanceof Error ? cause.message : String(cause), data: {} };
+  const code = cause instanceof Error && 'code' in cause && cause.code === NOBODY_THERE ? NOBODY_THERE : null;
+  return { ok: false, code, message: cause instanceof Error ? cause.message : String(cause), data: {} };
 }
