@@ -37,6 +37,8 @@ const FORMAT_KEY = utf8('\0format');
 const FORMAT_1_BYTES = 4 + HASH_BYTES + 4;
 /** Directory of the value log, within LevelDB's, which leaves names alone that are not its own. */
 const VALUES = 'values';
+/** Entries looked at before others get their turn. */
+const POINTERS_PER_TURN = 256;
 /** LevelDB's file that names its manifest. */
 const CURRENT = 'CURRENT';
 /** Values of this length and more may go to the value log, in bytes. Shorter: the pointer and its second read are not worth it. */
@@ -80,6 +82,7 @@ export class LevelStore implements Store {
       values,
       isLive: (key, pointer) => this.#pointsAt(key, pointer),
       move: (values) => this.#move(values),
+      pointsInto: (segment, isStopped) => this.#pointsInto(segment, isStopped),
     });
   }
 
@@ -142,6 +145,21 @@ export class LevelStore implements Store {
     if (operations.length > 0 || sync) await this.#queue.write({ operations, sync });
   }
 
+  /**
+   * Gives the room of what was deleted in these ranges back to the disk. LevelDB would do so when it next merges tables there, which for keys
+   * that nobody writes near any more is never; and the value log as it is filled anew. Costs as much as is left there.
+   *
+   * @throws {StoreError} `STORE_FAILED`, `STORE_DAMAGED`, `STORE_CLOSED`
+   */
+  async reclaim(ranges: readonly Pick<StoreRange, 'gte' | 'lt'>[]): Promise<void> {
+    try {
+      for (const { gte, lt } of ranges) await this.#database.compactRange(gte, lt);
+    } catch (error) {
+      throw storeError(error, this.#path);
+    }
+    await this.#reclaimer.all();
+  }
+
   async close(): Promise<void> {
     await this.#reclaimer.stop();
     await this.#queue.idle();
@@ -201,6 +219,23 @@ export class LevelStore implements Store {
     const stored = this.#stored(key);
     const content = stored === undefined ? null : readStored(key, stored);
     return content !== null && 'segment' in content && content.segment === segment && content.offset === offset;
+  }
+
+  async #pointsInto(segment: number, isStopped: () => boolean): Promise<boolean> {
+    const iterator = this.#database.iterator({ fillCache: false });
+    try {
+      for (let rows = await iterator.nextv(POINTERS_PER_TURN); rows.length > 0; rows = await iterator.nextv(POINTERS_PER_TURN)) {
+        if (isStopped()) return true;
+        for (const [key, stored] of rows) {
+          const content = readStored(key, stored);
+          // Of an entry that cannot be read nobody knows where it points.
+          if (content === null || ('segment' in content && content.segment === segment)) return true;
+        }
+      }
+      return false;
+    } finally {
+      await iterator.close();
+    }
   }
 
   async #checkFormat({ formatVersion, genesisHash }: LevelStoreOptions): Promise<void> {

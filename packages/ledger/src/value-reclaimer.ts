@@ -12,12 +12,15 @@ interface Dependencies {
   readonly isLive: (key: Uint8Array, pointer: ValuePointer) => boolean;
   /** Writes those values anew that are still pointed at; durable when it resolves. */
   readonly move: (values: readonly (LoggedValue & { readonly pointer: ValuePointer })[]) => Promise<void>;
+  /** Whether the store points anywhere into a segment, asked for those that cannot be read to their end; goes through all of the store. */
+  readonly pointsInto: (segment: number, isStopped: () => boolean) => Promise<boolean>;
 }
 
 /**
  * Gives back the room of values that were deleted or replaced. Each time a segment of the value log is full, the closed one that was looked
  * through longest ago is again; if less than half of it is alive, that is written anew and the file removed. So as much is
- * looked at as is written, and a damaged segment stays as it is.
+ * looked at as is written. Of a segment that a crash has torn, or a disk has damaged, the end cannot be read: it is removed when nothing points
+ * there any more, and stays as long as something does.
  */
 export class ValueReclaimer {
   readonly #dependencies: Dependencies;
@@ -40,6 +43,16 @@ export class ValueReclaimer {
       });
   }
 
+  /** Looks through every closed segment. For when much has been deleted. */
+  async all(): Promise<void> {
+    const count = this.#dependencies.values.closedSegments.length;
+    for (let i = 0; i < count && !this.#stopped; i++) {
+      await this.#running;
+      this.start();
+    }
+    await this.#running;
+  }
+
   /** Waits for the step under way. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -47,16 +60,19 @@ export class ValueReclaimer {
   }
 
   async #lookThroughNext(): Promise<void> {
-    const { values } = this.#dependencies;
+    const { values, pointsInto } = this.#dependencies;
     this.#queue.push(...values.closedSegments.filter((segment) => !this.#queue.includes(segment)));
     const segment = this.#queue.shift();
     if (segment === undefined) return;
-    if (!(await this.#isMostlyDead(segment))) return;
+    const { whole, mostlyAlive } = await this.#look(segment);
+    if (this.#stopped || mostlyAlive) return;
     await this.#moveAway(segment);
+    const isStopped = () => this.#stopped;
+    if (!whole && (await pointsInto(segment, isStopped))) return;
     if (!this.#stopped) await values.remove(segment);
   }
 
-  async #isMostlyDead(segment: number): Promise<boolean> {
+  async #look(segment: number): Promise<{ readonly whole: boolean; readonly mostlyAlive: boolean }> {
     const { values, isLive } = this.#dependencies;
     let bytes = 0;
     let liveBytes = 0;
@@ -67,7 +83,7 @@ export class ValueReclaimer {
       if (isLive(key, pointer)) liveBytes += pointer.length;
       if (++seen % ENTRIES_PER_TURN === 0) await setImmediate();
     });
-    return whole && !this.#stopped && 2 * liveBytes < bytes;
+    return { whole, mostlyAlive: 2 * liveBytes > bytes };
   }
 
   async #moveAway(segment: number): Promise<void> {
