@@ -47,6 +47,8 @@ export const JOURNAL_BYTES_MAX = 64 * 1024 * 1024;
 export const DIRECTORY_FILES_MAX = 64;
 /** Largest file read whole from a directory, in bytes: above every journal. Beyond: `DIRECTORY_FAILED`. */
 export const DIRECTORY_FILE_BYTES_MAX = 2 * JOURNAL_BYTES_MAX;
+/** Latest blocks that pruning leaves in any case: commits may still be credited to them, and a peer that is a little behind asks for them. */
+export const BLOCKS_KEPT_MIN = 128;
 /** Records that one query of the ledger returns. Beyond: the query is an assertion, callers clamp. */
 export const RECORDS_PAGE_MAX = 1000;
 /** Payload bytes after which a query of records ends early, with at least one record. */

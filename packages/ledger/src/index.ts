@@ -42,6 +42,7 @@ export {
 } from './parameters.ts';
 export { createGenesis, type NewGenesis, parseGenesis } from './parse-genesis.ts';
 export { PROOF_BYTES_MAX } from './proof.ts';
+export { PRUNED_RANGES, type Pruning, prunableBlocks, pruneOperations, type Retention } from './prune.ts';
 export type { ServiceRecord } from './record.ts';
 export type { RecordPage } from './record-store.ts';
 export { differenceOf, type ReplayProblem, replay } from './replay.ts';

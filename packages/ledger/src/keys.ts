@@ -133,6 +133,13 @@ export const localRange = (): Pick<StoreRange, 'gte' | 'lt'> => ({
   lt: Uint8Array.of((PREFIX.requestTime[0] as number) + 1),
 });
 
+/** Blocks, the index of their heights, and bodies. */
+export const prunedRanges = (): readonly Pick<StoreRange, 'gte' | 'lt'>[] => [
+  rangeOf(concatBytes(PREFIX.block)),
+  rangeOf(concatBytes(PREFIX.height)),
+  rangeOf(concatBytes(PREFIX.body)),
+];
+
 /** Everything that follows from the blocks: statuses, the state, histories, and where records stand. */
 export const derivedRange = (): Pick<StoreRange, 'gte' | 'lt'> => ({ gte: concatBytes(PREFIX.status), lt: concatBytes(PREFIX.link) });
 

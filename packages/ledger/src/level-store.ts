@@ -71,6 +71,8 @@ export class LevelStore implements Store {
   readonly #reclaimer: ValueReclaimer;
   readonly #queue = new WriteQueue((group) => this.#carryOut(group));
   #failure: StoreError | null = null;
+  /** Whether the next write ends the segment of the value log that is being filled. */
+  #endsSegment = false;
 
   private constructor(database: Database, path: string, format: Uint8Array, { guard, values }: { guard: MemtableGuard; values: ValueLog }) {
     this.#database = database;
@@ -157,6 +159,8 @@ export class LevelStore implements Store {
     } catch (error) {
       throw storeError(error, this.#path);
     }
+    this.#endsSegment = true;
+    await this.#queue.write({ operations: [], sync: true });
     await this.#reclaimer.all();
   }
 
@@ -170,6 +174,8 @@ export class LevelStore implements Store {
   async #carryOut({ operations, sync }: WriteGroup): Promise<void> {
     try {
       if (this.#failure !== null) throw this.#failure;
+      if (this.#endsSegment) await this.#values.end();
+      this.#endsSegment = false;
       await this.#hand(sync ? await this.#logLarge(operations) : operations, sync);
     } catch (error) {
       const failure = error instanceof StoreError ? error : storeError(error, this.#path);

@@ -90,7 +90,7 @@ export class ValueLog {
     await file.datasync();
     this.#size += bytes.length;
     const closedOne = this.#size >= SEGMENT_BYTES;
-    if (closedOne) await this.#end();
+    if (closedOne) await this.end();
     return { pointers, closedOne };
   }
 
@@ -151,7 +151,7 @@ export class ValueLog {
   async close(): Promise<void> {
     for (const descriptor of this.#descriptors.values()) closeSync(descriptor);
     this.#descriptors.clear();
-    await this.#end();
+    await this.end();
   }
 
   async #begin(): Promise<FileHandle> {
@@ -168,7 +168,8 @@ export class ValueLog {
     return file;
   }
 
-  async #end(): Promise<void> {
+  /** Ends the segment that is being filled: the next value begins another. Not while `append` runs. */
+  async end(): Promise<void> {
     const file = this.#file;
     if (file === null) return;
     this.#file = null;

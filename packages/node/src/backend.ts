@@ -55,6 +55,7 @@ export interface RecordSubmission {
 export type LedgerReader = Pick<
   Ledger,
   | 'tip'
+  | 'firstHeight'
   | 'account'
   | 'body'
   | 'committeeAt'

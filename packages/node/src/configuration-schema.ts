@@ -85,6 +85,11 @@ const scrub = z.strictObject({
     .describe('rest between two passes'),
 });
 
+const pruning = z.strictObject({
+  keepBlocks: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe('latest blocks that are kept; 0: not bound by their number'),
+  keepDays: z.number().min(0).max(36_500).default(0).describe('days of block time that are kept; 0: not bound by their age'),
+});
+
 /** `config.json` of a home. Every key has a default, none but these is accepted, and none decides whether a block is valid. */
 export const configurationSchema = z.strictObject({
   genesis: z.string().min(1).max(TEXT_MAX).default('genesis.json').describe('genesis file, relative to the home'),
@@ -98,6 +103,7 @@ export const configurationSchema = z.strictObject({
   records: records.prefault({}),
   signer: signer.optional().describe("process that holds the validator's key; without it the home does"),
   logs: logs.prefault({}),
+  pruning: pruning.prefault({}).describe('which blocks are kept: what either keeps stays, and with both 0 everything does'),
   scrub: scrub.prefault({}),
   consensus: consensus.prefault({}),
 });

@@ -1,6 +1,7 @@
 import { type Address, bytesEqual, type Log, toHex } from '@nacre/base';
 import { createCachingVerifier, formatAddress, parseAddress } from '@nacre/crypto';
 import { createVerifier } from '@nacre/crypto/native';
+import type { Retention } from '@nacre/ledger';
 import { FileDirectory, LevelStore } from '@nacre/ledger/level';
 import { Libp2pTransport } from '@nacre/network';
 import { Replica } from '@nacre/replica';
@@ -21,6 +22,7 @@ import { addTransportMetrics } from './transport-metrics.ts';
 import { VERSION } from './version.ts';
 import { watchStore } from './watch-store.ts';
 
+const DAY_MS = 24 * 3600 * 1000;
 /** Signatures remembered as valid, about 150 bytes each: what arrives over several ways within seconds. */
 const VERIFIED_SIGNATURES_MAX = 16_384;
 
@@ -94,8 +96,8 @@ async function composeNode(
   opened.defer(() => transport.stop());
   await restoreBans(paths.bannedPeers, transport.gate);
   const replica = await Replica.open(
-    { genesis, validator, configuration: configuration.consensus, scrub: configuration.scrub },
-    { clock, random, store, directory, transport, verifier, log },
+    { genesis, validator, configuration: configuration.consensus, scrub: configuration.scrub, pruning: retentionOf(configuration) },
+    { clock, random, store, directory, transport, reclaim: (ranges) => disk.reclaim(ranges), verifier, log },
   );
   parts.replica = replica;
   opened.defer(() => replica.stop().catch(() => undefined));
@@ -128,6 +130,10 @@ async function composeNode(
     'node started',
   );
   return { rpcUrl: rpc.url, multiaddrs: transport.multiaddrs(), peerId: transport.peerId, finished: replica.finished };
+}
+
+function retentionOf({ pruning }: NodeConfiguration): Retention {
+  return { blocks: pruning.keepBlocks, ageMs: pruning.keepDays * DAY_MS };
 }
 
 interface Observed {

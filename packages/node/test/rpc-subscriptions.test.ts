@@ -1,6 +1,7 @@
 import { toHex } from '@nacre/base';
 import { formatAddress } from '@nacre/crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { LedgerError } from '@nacre/ledger';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Feed } from '../src/rpc/feeds.ts';
 import { SubscriptionHost } from '../src/rpc/subscriptions.ts';
 import { codeOf, rawHttp } from './support/raw-http.ts';
@@ -57,6 +58,32 @@ describe('a subscription', () => {
       proposer: formatAddress(node.validator.address),
       transactionCount: 1,
     });
+  });
+
+  // @mutation packages/node/src/rpc/subscriptions.ts
+  // - if (events === 'pruned') {
+  // + if (events.length > 1000) {
+  test('that asks for what is not on this node any more is told so, and goes on with the first that is', async () => {
+    await record('topic/pruned', 1, 2);
+    const { ledger } = node.replica;
+    const firstHeight = ledger.tip.height;
+    vi.spyOn(ledger, 'firstHeight', 'get').mockReturnValue(firstHeight);
+    const refused = LedgerError.pruned({ service: 'topic/pruned', index: 0, nextIndex: 1, firstHeight });
+    vi.spyOn(ledger, 'records').mockRejectedValueOnce(refused);
+    const client = await connected();
+    const missed = (id: string) => client.heard.filter(({ method, params }) => method === 'missed' && params.subscription === id);
+    const [block, transaction, later] = [String(firstHeight), `${firstHeight}.0`, '1'];
+    const cases = [
+      [{ topic: 'blocks', cursor: '1' }, block],
+      [{ topic: 'transactions', cursor: '1.0' }, transaction],
+      [{ topic: 'records', service: 'topic/pruned', cursor: '0' }, later],
+    ] as const;
+    for (const [request, first] of cases) {
+      const { subscription } = await client.subscribe(request);
+      await expect.poll(() => eventsOf(client, subscription).length).toBeGreaterThan(0);
+      expect(missed(subscription)).toMatchObject([{ params: { from: request.cursor, to: first } }]);
+    }
+    vi.restoreAllMocks();
   });
 
   test('to transactions tells how each one ended', async () => {

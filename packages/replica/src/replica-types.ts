@@ -1,5 +1,19 @@
-import type { Address, Clock, Custody, Directory, Hash, Log, Random, Refusal, Signer, Store, Transport, Verifier } from '@nacre/base';
-import type { Genesis } from '@nacre/ledger';
+import type {
+  Address,
+  Clock,
+  Custody,
+  Directory,
+  Hash,
+  Log,
+  Random,
+  Refusal,
+  Signer,
+  Store,
+  StoreRange,
+  Transport,
+  Verifier,
+} from '@nacre/base';
+import type { Genesis, Retention } from '@nacre/ledger';
 import type { ReplicaConfiguration } from './configuration.ts';
 import type { ScrubOptions } from './store-care.ts';
 import type { ValidatorKeys } from './validator-keys.ts';
@@ -21,6 +35,8 @@ export interface ReplicaOptions {
   readonly configuration?: Partial<ReplicaConfiguration>;
   /** How the store is gone through for damage; without it, it is not. */
   readonly scrub?: ScrubOptions;
+  /** How much of the chain is kept; without it, all. */
+  readonly pruning?: Retention;
 }
 
 export interface ReplicaDependencies {
@@ -30,6 +46,8 @@ export interface ReplicaDependencies {
   /** Holds the vote journal; unused by followers. */
   readonly directory: Directory;
   readonly transport: Transport;
+  /** Gives the room of what was deleted in these ranges back to the disk; without it, the store does so when it likes. */
+  readonly reclaim?: (ranges: readonly Pick<StoreRange, 'gte' | 'lt'>[]) => Promise<void>;
   readonly verifier: Verifier;
   readonly log: Log;
 }

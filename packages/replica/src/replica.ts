@@ -10,7 +10,6 @@ import { type HeightContext, HeightDriver } from './height-driver.ts';
 import { INSTANCE_BYTES, InstanceGuard } from './instance-guard.ts';
 import { takeLateVotes } from './late-votes.ts';
 import { Mempool } from './mempool.ts';
-import { Mender } from './mender.ts';
 import { PeerRequests } from './peer-requests.ts';
 import { PeerTable, type PeerView } from './peer-table.ts';
 import { ReachWatch } from './reach-watch.ts';
@@ -18,7 +17,8 @@ import { Recovery } from './recovery.ts';
 import type { ReplicaDependencies, ReplicaOptions, ReplicaStatus } from './replica-types.ts';
 import { Serving } from './serving.ts';
 import { SigningWatch } from './signing-watch.ts';
-import { StoreCare, type StoreStatus } from './store-care.ts';
+import type { StoreStatus } from './store-care.ts';
+import { StoreKeeper } from './store-keeper.ts';
 import { type Admission, type SubmissionStatus, TransactionDesk } from './transaction-desk.ts';
 import { TwinWatch } from './twin-watch.ts';
 import { decodeMessage, encodeMessage, type Message } from './wire.ts';
@@ -59,8 +59,7 @@ export class Replica {
   readonly #serving: Serving;
   readonly #transactions: TransactionDesk;
   readonly #twins: TwinWatch;
-  readonly #mender: Mender;
-  readonly #care: StoreCare;
+  readonly #keeper: StoreKeeper;
   readonly #context: HeightContext;
   readonly #early = new EarlyMessages();
   readonly #listeners = new Set<Listener>();
@@ -129,17 +128,7 @@ export class Replica {
       log,
       applied: (applied) => this.#afterBlock(applied),
     });
-    const { store } = dependencies;
-    this.#mender = new Mender({ ledger, store, requests: this.#requests, log });
-    const fail = (error: unknown) => this.#fail(error);
-    this.#care = new StoreCare(options.scrub ?? { bytesPerSecond: 0, intervalMs: 0 }, {
-      ledger,
-      store,
-      clock,
-      log,
-      mender: this.#mender,
-      fail,
-    });
+    this.#keeper = new StoreKeeper(options, { ...dependencies, ledger, requests: this.#requests, fail: (error) => this.#fail(error) });
     const custody = options.validator?.custody;
     this.#signing = custody === undefined || journal === null ? null : new SigningWatch({ custody, journal, ledger, log });
     custody?.onChange(() => this.#reconsiderVoting());
@@ -199,7 +188,7 @@ export class Replica {
       request: (peer, frame) => this.#answer(peer, frame),
     });
     this.#running = this.#run();
-    this.#care.start();
+    this.#keeper.start();
     this.#scheduleTick();
   }
 
@@ -209,7 +198,7 @@ export class Replica {
     this.#tick?.cancel();
     this.#sync.end();
     this.#driver?.end();
-    await this.#care.stop();
+    await this.#keeper.stop();
     await this.#running;
   }
 
@@ -237,7 +226,7 @@ export class Replica {
 
   /** How the store is: see {@link StoreCare}. */
   storeStatus(): StoreStatus {
-    return this.#care.status();
+    return this.#keeper.status();
   }
 
   /**
@@ -245,7 +234,7 @@ export class Replica {
    * the replica.
    */
   storeDamaged(error: unknown): void {
-    this.#care.takes(error);
+    this.#keeper.takes(error);
   }
 
   onDecided(listener: Listener): () => void {
@@ -346,6 +335,7 @@ export class Replica {
     await this.#options.validator?.keys?.afterBlock(this.#dependencies.log);
     reportEpoch({ ledger: this.ledger, log: this.#dependencies.log });
     if (this.#journal?.needsRotation) await this.#journal.rotate({ keepAbove: applied.height });
+    this.#keeper.afterBlock();
     for (const listener of this.#listeners) listener(applied);
   }
 
@@ -506,7 +496,7 @@ export class Replica {
     this.#statusSentAtMs = nowMs;
     this.#claimAll();
     if (this.#recovery !== null) this.#spawn(this.#recovery.tick());
-    this.#spawn(this.#mender.tick());
+    this.#spawn(this.#keeper.tick());
   }
 
   #claimAll(): void {
@@ -529,7 +519,7 @@ export class Replica {
     try {
       return await this.#serving.answer(frame);
     } catch (error) {
-      if (!this.#care.takes(error)) this.#fail(error);
+      if (!this.#keeper.takes(error)) this.#fail(error);
       return undefined;
     }
   }

@@ -34,7 +34,7 @@ describe('what the store cannot give', () => {
   // - return await this.#serving.answer(frame);
   // + return this.#serving.answer(frame);
   // @mutation packages/replica/src/replica.ts
-  // - this.#spawn(this.#mender.tick());
+  // - this.#spawn(this.#keeper.tick());
   // + // Nobody asks.
   test('a block that cannot be read is left without an answer, fetched from a peer that has it, and put back', async () => {
     const { stage, replica, home, puppet, blockHash, key } = await decided();
@@ -64,7 +64,7 @@ describe('what the store cannot give', () => {
 describe('the scrub', () => {
   const scrub = { bytesPerSecond: 1024 * 1024, intervalMs: 1_000 };
 
-  // @mutation packages/replica/src/replica.ts
+  // @mutation packages/replica/src/store-keeper.ts
   // - this.#care.start();
   // + // Nobody looks.
   test('finds a block and a body that nobody asks for, and has them mended', async () => {

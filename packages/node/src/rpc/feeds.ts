@@ -1,5 +1,6 @@
 import { assert, toHex } from '@nacre/base';
 import { formatAddress } from '@nacre/crypto';
+import { LedgerError } from '@nacre/ledger';
 import type { NodeBackend } from '../backend.ts';
 import { RpcError } from './errors.ts';
 import { recordJson } from './present.ts';
@@ -20,8 +21,11 @@ export interface Feed {
   readonly cursor: string;
   /** How many events (for transactions: blocks) there are from here to the newest; not above zero if none. */
   lag(): number;
-  /** The next ones, at most `limit`, and none if the next `limit` blocks hold none; moves behind what it looked at. */
-  next(limit: number): Promise<FeedEvent[]>;
+  /**
+   * The next ones, at most `limit`, and none if the next `limit` blocks hold none; moves behind what it looked at. `pruned`: they are not on this
+   * node any more, and it has moved to the first that is.
+   */
+  next(limit: number): Promise<FeedEvent[] | 'pruned'>;
   /** Moves behind the newest. */
   skip(): void;
 }
@@ -82,8 +86,13 @@ class BlockFeed implements Feed {
     return this.#nextHeight() - this.#height;
   }
 
-  async next(limit: number): Promise<FeedEvent[]> {
+  async next(limit: number): Promise<FeedEvent[] | 'pruned'> {
     const { backend, blocks } = this.#dependencies;
+    const { firstHeight } = backend.ledger;
+    if (this.#height < firstHeight) {
+      this.#height = firstHeight;
+      return 'pruned';
+    }
     const events: FeedEvent[] = [];
     while (events.length < limit) {
       const block = blocks.at(this.#height);
@@ -126,9 +135,15 @@ class TransactionFeed implements Feed {
     return this.#nextHeight() - this.#height;
   }
 
-  async next(limit: number): Promise<FeedEvent[]> {
+  async next(limit: number): Promise<FeedEvent[] | 'pruned'> {
     const { backend, blocks } = this.#dependencies;
     const { chain } = backend.genesis.context;
+    const { firstHeight } = backend.ledger;
+    if (this.#height < firstHeight) {
+      this.#height = firstHeight;
+      this.#index = 0;
+      return 'pruned';
+    }
     const events: FeedEvent[] = [];
     for (let examined = 0; examined < limit && events.length < limit; examined++) {
       const block = blocks.at(this.#height);
@@ -175,10 +190,14 @@ class RecordFeed implements Feed {
     return this.#recordCount() - this.#index;
   }
 
-  async next(limit: number): Promise<FeedEvent[]> {
+  async next(limit: number): Promise<FeedEvent[] | 'pruned'> {
     const { ledger, genesis } = this.#dependencies.backend;
-    const { records } = await ledger.records({ service: this.#service, fromIndex: this.#index, limit });
-    return records.map((record) => {
+    const page = await ledger.records({ service: this.#service, fromIndex: this.#index, limit }).catch(unlessPruned);
+    if ('nextHeld' in page) {
+      this.#index = page.nextHeld;
+      return 'pruned';
+    }
+    return page.records.map((record) => {
       this.#index = record.index + 1;
       return { data: recordJson(record, genesis.context.chain), cursor: this.cursor };
     });
@@ -191,4 +210,10 @@ class RecordFeed implements Feed {
   #recordCount(): number {
     return this.#dependencies.backend.ledger.recordLog(this.#service)?.recordCount ?? 0;
   }
+}
+
+/** The index of the first record that is here, if that is what the error says. */
+function unlessPruned(error: unknown): { readonly nextHeld: number } {
+  if (error instanceof LedgerError && error.code === 'RECORD_PRUNED') return { nextHeld: Number(error.fields.nextIndex) };
+  throw error;
 }

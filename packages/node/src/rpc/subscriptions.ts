@@ -111,14 +111,19 @@ export class SubscriptionHost {
     const { id, topic, feed } = subscription;
     const lag = feed.lag();
     if (lag <= 0) return false;
+    const from = feed.cursor;
+    const missed = () => this.#notify('missed', { subscription: id, topic, from, to: feed.cursor, cursor: feed.cursor });
     if (lag > subscription.lagMax) {
-      const from = feed.cursor;
       feed.skip();
-      await this.#notify('missed', { subscription: id, topic, from, to: feed.cursor, cursor: feed.cursor });
+      await missed();
       return true;
     }
     subscription.lagMax = Math.min(subscription.lagMax, lag + this.#limits.lagMax);
     const events = await feed.next(RPC_EVENTS_PER_TURN);
+    if (events === 'pruned') {
+      if (this.#subscriptions.has(id)) await missed();
+      return true;
+    }
     const last = events.at(-1);
     // Blocks without transactions move a feed on without an event.
     if (last === undefined || !this.#subscriptions.has(id)) return feed.lag() < lag;

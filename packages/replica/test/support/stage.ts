@@ -1,7 +1,7 @@
 import { assert, type Hash, type Log, type Random } from '@nacre/base';
 import type { Vote, VoteKind } from '@nacre/consensus';
 import { taggedHash } from '@nacre/crypto';
-import type { Candidate } from '@nacre/ledger';
+import type { Candidate, Retention } from '@nacre/ledger';
 import {
   decodeMessage,
   type Message,
@@ -52,6 +52,7 @@ export interface StartOptions {
   readonly home?: Home;
   readonly configuration?: Partial<ReplicaConfiguration>;
   readonly scrub?: ScrubOptions;
+  readonly pruning?: Retention;
   /** Holds the key in another process. */
   readonly custody?: TestCustody;
   /** The keys of its home, where there are several. */
@@ -101,7 +102,16 @@ export class Stage {
   }
 
   /** Opens and starts a process. It is connected to nobody yet. */
-  async start({ validator, name = `replica ${validator}`, home, configuration, scrub, custody, keys }: StartOptions): Promise<Actor> {
+  async start({
+    validator,
+    name = `replica ${validator}`,
+    home,
+    configuration,
+    scrub,
+    pruning,
+    custody,
+    keys,
+  }: StartOptions): Promise<Actor> {
     const own = home ?? (await this.newHome(validator));
     const key = validator === null ? null : this.chain.key(validator);
     const identity: ValidatorIdentity | null = key && {
@@ -116,6 +126,7 @@ export class Stage {
         validator: identity,
         ...(configuration === undefined ? {} : { configuration }),
         ...(scrub === undefined ? {} : { scrub }),
+        ...(pruning === undefined ? {} : { pruning }),
       },
       {
         clock: this.clock,

@@ -74,6 +74,9 @@ export function chainMethods(backend: NodeBackend): Method[] {
     const ids: string[] = [];
     for (const bodyHash of block.bodyHashes) {
       const id = ledger.transactionId(bodyHash);
+      if (id === undefined && block.header.height < ledger.firstHeight) {
+        throw new RpcError('BLOCK_UNKNOWN', { height: block.header.height, latestHeight: ledger.tip.height });
+      }
       assert(id !== undefined, 'the bodies of a decided block are stored with it');
       if (ids.push(toHex(id)) % IDS_PER_TURN === 0) await nextTurn();
     }
