@@ -23,6 +23,12 @@ export class ClientHistory {
   #acknowledgements: Acknowledgement[] = [];
   readonly #transactions = new Map<string, { readonly id: Hash; readonly validUntilMs: number }>();
   readonly #refusals = new Map<string, number>();
+  readonly #onRefused: (txId: string, refusal: Refusal) => void;
+
+  /** @param onRefused told of each refusal */
+  constructor(onRefused: (txId: string, refusal: Refusal) => void = () => {}) {
+    this.#onRefused = onRefused;
+  }
 
   get calls(): readonly ClientCall[] {
     return this.#calls;
@@ -68,6 +74,7 @@ export class ClientHistory {
       return;
     }
     call.answer = { kind: 'refused', refusal: result.error };
+    this.#onRefused(call.txId, result.error);
     this.#refusals.set(result.error.code, (this.#refusals.get(result.error.code) ?? 0) + 1);
   }
 }

@@ -7,7 +7,7 @@ export interface ClusterReplica extends Pick<Replica, 'start' | 'stop' | 'finish
   onDecided(listener: (block: Applied) => void): () => void;
   readonly ledger: { readonly tip: Pick<Tip, 'height' | 'blockHash' | 'timeMs' | 'stateRoot' | 'header' | 'certificate'> } & Pick<
     Ledger,
-    'records' | 'blockAt' | 'loadBlock' | 'propose' | 'prove' | 'epochOf' | 'nextEpoch' | 'committeeAt' | 'validatorSet'
+    'records' | 'blockAt' | 'loadBlock' | 'propose' | 'prove' | 'epochOf' | 'nextEpoch' | 'committeeAt' | 'validatorSet' | 'account'
   >;
 }
 

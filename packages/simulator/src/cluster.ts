@@ -11,11 +11,14 @@ import { distanceMs, type Region } from './regions.ts';
 import { type Scenario, twinsOf } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
 import { SIMULATED_SCHEME, type SignatureKit, type SimKey } from './signature-kit.ts';
+import { SignerProcess } from './signer-process.ts';
 import { SimDisk } from './sim-disk.ts';
 import { SimNetwork } from './sim-network.ts';
 import { SimNode, type SimNodeEvents } from './sim-node.ts';
+import { SimValidator } from './sim-validator.ts';
 import type { StatementChecker } from './statement-checker.ts';
 import type { Trace } from './trace.ts';
+import type { Report } from './violation.ts';
 
 /** Block times start here, ms since 1970; virtual time 0 is a minute later, so that no clock offset comes before it. */
 const GENESIS_TIME_MS = 1_800_000_000_000;
@@ -41,6 +44,8 @@ export interface ClusterDependencies {
   /** The log of one node. */
   readonly logOf: (node: number) => Log;
   readonly penalized: (by: number, peer: number, offence: Refusal) => void;
+  /** What a signer shows to be wrong. */
+  readonly report: Report;
 }
 
 /** An account whose key the simulation holds. */
@@ -54,21 +59,23 @@ export class Cluster {
   readonly nodes: readonly SimNode[];
   readonly network: SimNetwork;
   /** The validators' keys, in the order of the nodes. */
-  readonly validators: readonly KeyHolder[];
+  readonly validators: readonly SimValidator[];
   /** Those of the followers, where they may become validators. */
-  readonly candidates: readonly KeyHolder[];
+  readonly candidates: readonly SimValidator[];
   readonly byzantine: ByzantineNodes;
+  /** Processes that hold a validator's key, by its node. */
+  readonly signers: ReadonlyMap<number, SignerProcess>;
   readonly #dependencies: ClusterDependencies;
 
   constructor(options: ClusterOptions, dependencies: ClusterDependencies, events: SimNodeEvents) {
     const { scenario, open, kit } = options;
     const { configuration } = scenario;
-    const { random, scheduler, tally, trace, statements, logOf, penalized } = dependencies;
+    const { random, scheduler, tally, trace, statements, logOf, penalized, report } = dependencies;
     this.#dependencies = dependencies;
     const keys = random.fork('keys');
-    this.validators = scenario.weights.map(() => newKeyHolder(kit, keys));
+    this.validators = scenario.weights.map(() => new SimValidator(kit.newKey(keys)));
     const { changes, followers } = scenario;
-    this.candidates = Array.from({ length: changes === null ? 0 : followers }, () => newKeyHolder(kit, keys));
+    this.candidates = Array.from({ length: changes === null ? 0 : followers }, () => new SimValidator(kit.newKey(keys)));
     this.genesis = createGenesis({
       network: 'simulated',
       timeMs: GENESIS_TIME_MS,
@@ -105,6 +112,14 @@ export class Cluster {
     );
     const { regions } = scenario;
     if (regions.length > 0) this.network.setDistances((from, to) => distanceMs(regions[from] as Region, regions[to] as Region));
+    this.signers = new Map(
+      scenario.signers.map(({ node }) => {
+        const own = random.fork(`signer ${node}`);
+        const disk = new SimDisk(scenario.diskSpeed, { random: own.fork('disk'), scheduler, tally });
+        const options = { node, genesis: this.genesis, validator: this.validators[node] as SimValidator, epochMs: EPOCH_MS };
+        return [node, new SignerProcess(options, { scheduler, disk, random: own, log: logOf(node), report })];
+      }),
+    );
     const twins = twinsOf(scenario);
     const firstTwin = scenario.weights.length + followers;
     const holders = [...this.validators, ...this.candidates];
@@ -116,8 +131,18 @@ export class Cluster {
         ? createCachingVerifier(kit.verifier, { entriesMax: VERIFIED_SIGNATURES_MAX })
         : kit.verifier;
       return new SimNode(
-        { index, genesis: this.genesis, epochMs: EPOCH_MS, validator, configuration, clock, open },
-        { scheduler, network: this.network, disk, random: own, verifier, log: logOf(index) },
+        {
+          index,
+          genesis: this.genesis,
+          epochMs: EPOCH_MS,
+          validator,
+          rotates: changes !== null,
+          signer: this.signers.get(index) ?? null,
+          configuration,
+          clock,
+          open,
+        },
+        { scheduler, network: this.network, disk, random: own, verifier, log: logOf(index), tally },
         events,
       );
     });
@@ -130,6 +155,7 @@ export class Cluster {
 
   /** What `init` does on each validator's machine. */
   async prepare(): Promise<void> {
+    for (const signer of this.signers.values()) await signer.prepare();
     for (const node of this.nodes) {
       const { validator } = node;
       if (validator === null) continue;
@@ -137,8 +163,14 @@ export class Cluster {
         const store = node.disk.store.open(life);
         await prepareValidatorHome({ validator: validator.address }, { directory: node.disk.files.open(life), store, random });
         await store.close();
+        await node.keyFiles(life)?.create();
       });
     }
+  }
+
+  /** Starts the processes that hold keys, before those that need them. */
+  startSigners(): void {
+    for (const signer of this.signers.values()) void signer.start();
   }
 
   /** Starts a process. What goes wrong while it opens is left unhandled, and ends the run. */

@@ -33,6 +33,12 @@ export function describeEntry({ kind, node, other, number, bytes }: TraceEntry):
       return 'nodes can all talk to one another';
     case 'damage':
       return `node ${node} has a disk that breaks its promises`;
+    case 'signer':
+      return (
+        [`the signer of node ${node} loses power`, `node ${node} loses power beside its signer`, `node ${node} and its signer are cut off`][
+          number
+        ] ?? ''
+      );
     case 'clock':
       return `node ${node} has its clock set`;
     case 'exit':

@@ -1,4 +1,4 @@
-import { toHex } from '@nacre/base';
+import { type Address, toHex } from '@nacre/base';
 import { type Ledger, type Operation, POSSESSION_CONTEXT, possessionMessage } from '@nacre/ledger';
 import type { Cluster, KeyHolder } from './cluster.ts';
 import type { SeededRandom } from './random.ts';
@@ -57,8 +57,17 @@ function drawProposal({ validatorSet }: Pick<Ledger, 'validatorSet'>, cluster: W
     case 'parameter':
       return { kind: 'parameters.change', name: 'epochBlocksMin', value: 2 + random.int(5) };
     default:
-      return { kind: 'validator.weight', address: random.pick(serving).address, weight: drawWeight(random) };
+      return drawReweighing(random.pick(serving), random);
   }
+}
+
+/** Never to what was decided before: who watches the weights then knows which of two moves in one block was decided. */
+function drawReweighing(
+  { address, baseWeight }: { readonly address: Address; readonly baseWeight: number },
+  random: SeededRandom,
+): Operation {
+  const weight = drawWeight(random);
+  return { kind: 'validator.weight', address, weight: weight === baseWeight ? weight + 1 : weight };
 }
 
 function drawWeight(random: SeededRandom): number {

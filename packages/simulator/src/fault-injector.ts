@@ -3,7 +3,15 @@ import type { Cluster } from './cluster.ts';
 import type { FaultTally } from './fault-tally.ts';
 import { CALM_CONDITIONS } from './network-conditions.ts';
 import type { SeededRandom } from './random.ts';
-import type { CrashPlan, DamageKind, DamagePlan, PartitionPlan, Scenario } from './scenario.ts';
+import {
+  type CrashPlan,
+  type DamageKind,
+  type DamagePlan,
+  type PartitionPlan,
+  type Scenario,
+  SIGNER_FAULT_KINDS,
+  type SignerPlan,
+} from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SimNode } from './sim-node.ts';
 import type { Trace } from './trace.ts';
@@ -44,11 +52,12 @@ export class FaultInjector {
   start(): void {
     const { cluster, scheduler } = this.#dependencies;
     this.#originMs = scheduler.nowMs;
-    const { conditions, crashes, damages, partitions, faultsMs, clocks } = this.#scenario;
+    const { conditions, crashes, damages, partitions, signers, faultsMs, clocks } = this.#scenario;
     cluster.network.setConditions(conditions);
     for (const plan of crashes) scheduler.schedule(plan.atMs, () => this.#carryOut(plan));
     for (const plan of damages) scheduler.schedule(plan.atMs, () => this.#damage(plan));
     for (const plan of partitions) this.#planPartition(plan);
+    for (const plan of signers) for (const fault of plan.faults) scheduler.schedule(fault.atMs, () => this.#troubleSigner(plan, fault));
     for (const [node, { steps }] of clocks.entries()) for (const { atMs } of steps) scheduler.schedule(atMs, () => this.#noteStep(node));
     scheduler.schedule(faultsMs, () => this.#end());
   }
@@ -148,6 +157,32 @@ export class FaultInjector {
     }
   }
 
+  #troubleSigner(plan: SignerPlan, fault: SignerPlan['faults'][number]): void {
+    const { cluster, scheduler } = this.#dependencies;
+    const signer = cluster.signers.get(plan.node);
+    if (this.#over || signer === undefined || signer.isDown) return;
+    if (fault.moment === 'now') return this.#carryOutAtSigner(plan, fault);
+    // In an event of its own: the signature is made, and its answer has still to leave.
+    signer.onNextSigned(() => scheduler.schedule(0, () => this.#carryOutAtSigner(plan, fault)));
+  }
+
+  #carryOutAtSigner({ node }: SignerPlan, { kind, downMs }: SignerPlan['faults'][number]): void {
+    const { cluster, scheduler, tally, trace } = this.#dependencies;
+    const signer = cluster.signers.get(node);
+    if (this.#over || signer === undefined || signer.isDown) return;
+    trace.add(scheduler.nowMs, 'signer', node, -1, SIGNER_FAULT_KINDS.indexOf(kind));
+    if (kind === 'node') return this.#crash(cluster.nodes[node] as SimNode, downMs);
+    if (kind === 'link') {
+      tally.add('signerCut');
+      return signer.cut();
+    }
+    tally.add('signerCrash');
+    signer.crash();
+    scheduler.schedule(downMs, () => {
+      if (signer.isDown) void signer.start();
+    });
+  }
+
   #planPartition({ fromMs, untilMs, turnMs }: PartitionPlan): void {
     const { scheduler } = this.#dependencies;
     const turns = turnMs === 0 ? [] : Array.from({ length: Math.floor((untilMs - fromMs) / turnMs) }, (_, i) => fromMs + (i + 1) * turnMs);
@@ -190,6 +225,10 @@ export class FaultInjector {
     cluster.network.setConditions(CALM_CONDITIONS);
     cluster.network.setCarries(() => true);
     cluster.network.setReachable(() => true);
+    for (const signer of cluster.signers.values()) {
+      signer.onNextSigned(null);
+      if (signer.isDown) void signer.start();
+    }
     for (const node of cluster.nodes) {
       node.disk.timing.onNextSync(null);
       // What nobody has stumbled on by now, an operator's check finds.

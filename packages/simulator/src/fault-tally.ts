@@ -48,6 +48,18 @@ export const FAULT_KINDS = [
   'committeeChanged',
   /** The network has proven an offence of a validator. */
   'offenceProven',
+  /** It has decided that a validator has another key. */
+  'keyRotated',
+  /** A validator has cast its last vote with a key and erased it. */
+  'keyErased',
+  /** A signer in a process of its own lost its power. */
+  'signerCrash',
+  /** The connection between a node and its signer ended. */
+  'signerCut',
+  /** A signer signed, or told what it had signed, and the connection had ended by the time the answer came. */
+  'answerUnheard',
+  /** A client has proven an offence that was committed with a key before the present one. */
+  'oldOffenceProven',
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];

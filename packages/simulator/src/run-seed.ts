@@ -1,11 +1,10 @@
 import { NacreError, type Refusal, toHex } from '@nacre/base';
-import type { Committee } from '@nacre/consensus';
 import type { Applied } from '@nacre/ledger';
 import { ChainChecker } from './chain-checker.ts';
 import { ClientHistory } from './client-history.ts';
 import { Cluster } from './cluster.ts';
 import { type ClusterReplica, type OpenReplica, openReplica } from './cluster-replica.ts';
-import { CommitteeBook, type Member } from './committee-book.ts';
+import { CommitteeBook } from './committee-book.ts';
 import { FaultInjector } from './fault-injector.ts';
 import { type FaultCounts, FaultTally } from './fault-tally.ts';
 import { checkFinalState, checkSettled, type FinalState, isSettled } from './final-checker.ts';
@@ -15,7 +14,7 @@ import { SeededRandom } from './random.ts';
 import type { Scenario } from './scenario.ts';
 import type { ScenarioName } from './scenarios/scenarios.ts';
 import { Scheduler } from './scheduler.ts';
-import { SetChecker } from './set-checker.ts';
+import { membersOf, SetWatch } from './set-watch.ts';
 import { realKit, type SignatureKit, testKit } from './signature-kit.ts';
 import { type LogListener, simLog } from './sim-log.ts';
 import type { SimNode } from './sim-node.ts';
@@ -23,6 +22,7 @@ import { type Statement, StatementChecker } from './statement-checker.ts';
 import { Trace, type TraceEntry } from './trace.ts';
 import { ValidityChecker } from './validity-checker.ts';
 import type { Violation, ViolationCode } from './violation.ts';
+import { WitnessChecker } from './witness-checker.ts';
 import { Workload } from './workload.ts';
 
 /** Virtual time within which everything must be settled once the faults have stopped. The bound that the network promises. */
@@ -83,10 +83,11 @@ class SeedRun {
   readonly #validity: ValidityChecker;
   readonly #locks: LockChecker;
   readonly #book: CommitteeBook;
-  readonly #sets: SetChecker;
+  readonly #sets: SetWatch;
   readonly #cpuBefore = process.threadCpuUsage();
   readonly #statements: StatementChecker;
-  readonly #history = new ClientHistory();
+  readonly #history: ClientHistory;
+  readonly #witness: WitnessChecker;
   readonly #kit: SignatureKit;
   readonly #cluster: Cluster;
   readonly #workload: Workload;
@@ -102,7 +103,9 @@ class SeedRun {
     this.#statements = new StatementChecker(this.#report, (validator, height) => this.#isHonestAt(height, validator));
     const random = SeededRandom.fromSeed(scenario.seed);
     const scheduler = this.#scheduler;
-    const [tally, trace, history] = [this.#tally, this.#trace, this.#history];
+    this.#witness = new WitnessChecker({ tally: this.#tally, report: this.#report });
+    this.#history = new ClientHistory((txId, refusal) => this.#witness.refused(txId, refusal));
+    const [tally, trace, history, witness] = [this.#tally, this.#trace, this.#history, this.#witness];
     this.#kit = scenario.realSignatures ? realKit() : testKit({ short: scenario.shortSignatures });
     const kit = this.#kit;
     this.#cluster = new Cluster(
@@ -115,6 +118,7 @@ class SeedRun {
         statements: { see: (statement) => this.#said(statement) },
         logOf: (index) => simLog(index, (...entry) => onLog?.(scheduler.nowMs, ...entry)),
         penalized: (by, peer, offence) => this.#penalized(by, peer, offence),
+        report: this.#report,
       },
       {
         opened: (node, replica) => this.#opened(node, replica),
@@ -131,11 +135,13 @@ class SeedRun {
       { verifier: kit.verifier, report: this.#report },
     );
     this.#locks = new LockChecker((height) => this.#lockMembers(height), this.#report);
-    this.#sets = new SetChecker({ book: this.#book, tally, isHonest: (address) => this.#isHonest(address), report: this.#report });
+    const holders = [...cluster.validators, ...cluster.candidates];
+    const isHonest = (address: string): boolean => this.#isHonest(address);
+    this.#sets = new SetWatch({ book: this.#book, tally, holders, isHonest, report: this.#report });
     const untilMs = scenario.faultsMs + WORKLOAD_AFTER_MS;
     this.#workload = new Workload(
       { gapMs: scenario.submissionGapMs, changeGapMs: scenario.changes?.gapMs ?? null, untilMs },
-      { cluster, scheduler, random: random.fork('workload'), kit, history, trace },
+      { cluster, scheduler, random: random.fork('workload'), kit, history, trace, witness },
     );
     const storeLost = (node: number): void => history.excuse(node);
     this.#injector = new FaultInjector(scenario, { cluster, scheduler, tally, trace, random: random.fork('faults'), storeLost });
@@ -145,6 +151,7 @@ class SeedRun {
     const scheduler = this.#scheduler;
     const prepared = await this.#finish(this.#cluster.prepare(), 'preparing the disks');
     if (prepared) {
+      this.#cluster.startSigners();
       for (const node of this.#cluster.nodes) this.#cluster.start(node);
       this.#injector.start();
       this.#cluster.byzantine.start();
@@ -206,6 +213,8 @@ class SeedRun {
       return this.#report('PROGRESS', `nodes ${down.join(', ')} have not opened their disks`);
     }
     if (!this.#settled) return checkSettled(state, this.#report);
+    const [judge] = this.#cluster.honest;
+    if (judge?.replica) this.#witness.judge(judge.replica);
     if (!(await this.#finish(checkFinalState(state, this.#report), 'comparing records'))) return;
     if (!(await this.#finish(this.#prove(), 'proving records'))) return;
     await this.#finish(Promise.all(this.#cluster.honest.map((node) => node.stop())), 'stopping');
@@ -275,32 +284,20 @@ class SeedRun {
     }
   }
 
-  #decided(node: SimNode, { height, blockHash, timeMs, statuses }: Applied, replica: ClusterReplica): void {
+  #decided(node: SimNode, block: Applied, replica: ClusterReplica): void {
+    const { height, blockHash, timeMs, statuses } = block;
     if (this.#cluster.byzantine.has(node.index)) return;
     const { stateRoot, certificate } = replica.ledger.tip;
     const decided = this.#validity.wants(height, certificate) ? replica.ledger.blockAt(height) : undefined;
     if (decided !== undefined) this.#validity.decided(node.index, decided, { certificate, nowMs: this.#scheduler.nowMs });
     if (height > this.#chain.height && certificate !== null && certificate.round > 0) this.#laterRounds++;
-    if (this.#scenario.changes !== null) this.#lookAtSet(replica);
+    if (this.#scenario.changes !== null) this.#sets.decided(replica, block);
     this.#trace.add(this.#scheduler.nowMs, 'decided', node.index, -1, height, blockHash);
     this.#chain.decided(
       node.index,
       { height, blockHash, stateRoot, timeMs },
       statuses.map(({ txId }) => txId),
     );
-  }
-
-  #lookAtSet({ ledger }: ClusterReplica): void {
-    const { header } = ledger.tip;
-    const next = header === null ? undefined : ledger.epochOf(header.height + 1);
-    if (header === null || next === undefined) return;
-    this.#sets.decided({
-      header,
-      next: membersOf(next.committee),
-      epoch: next.epoch,
-      scheduled: membersOf(ledger.nextEpoch().committee),
-      held: ledger.validatorSet.registry.members.flatMap(({ address, held }) => (held === null ? [] : toHex(address))),
-    });
   }
 
   /** Honest nodes break no rule, so nobody may tell that they did: losses, crashes, old frames and what a liar told them must not look like malice. */
@@ -338,10 +335,6 @@ class SeedRun {
     }
     return ends;
   }
-}
-
-function membersOf({ validators }: Committee): Member[] {
-  return validators.map(({ address, publicKey, weight }) => ({ address, publicKey, weight: BigInt(weight) }));
 }
 
 function cpuMsSince(before: NodeJS.CpuUsage): number {

@@ -57,6 +57,23 @@ export interface ChangePlan {
   readonly epochBlocksMin: number;
 }
 
+export const SIGNER_FAULT_KINDS = ['signer', 'node', 'link'] as const;
+export type SignerFaultKind = (typeof SIGNER_FAULT_KINDS)[number];
+
+/** A validator whose key is in a process of its own, and what becomes of that. */
+export interface SignerPlan {
+  readonly node: number;
+  readonly faults: readonly {
+    readonly atMs: number;
+    /** The signer loses its power; its node does; or only the connection between the two ends. */
+    readonly kind: SignerFaultKind;
+    /** `signed`: as soon as, from `atMs` on, it has signed something, and before anybody hears of that. */
+    readonly moment: 'now' | 'signed';
+    /** How long a half stays down, in ms. */
+    readonly downMs: number;
+  }[];
+}
+
 export interface ByzantinePlan {
   readonly node: number;
   readonly behaviour: BehaviourName;
@@ -91,6 +108,7 @@ export interface Scenario {
   readonly partitions: readonly PartitionPlan[];
   readonly damages: readonly DamagePlan[];
   readonly byzantine: readonly ByzantinePlan[];
+  readonly signers: readonly SignerPlan[];
   /** Mean time between submissions, in virtual ms. */
   readonly submissionGapMs: number;
 }

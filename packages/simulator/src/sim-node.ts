@@ -1,13 +1,19 @@
-import { type Address, assert, type Hash, type Log, type Refusal, type Result, type Signer, type Verifier } from '@nacre/base';
+import { assert, type Hash, type Log, type Refusal, type Result, type Verifier } from '@nacre/base';
 import type { Applied, Genesis } from '@nacre/ledger';
-import type { ReplicaConfiguration } from '@nacre/replica';
+import { type ReplicaConfiguration, type ValidatorIdentity, ValidatorKeys } from '@nacre/replica';
 import type { ClusterReplica, OpenReplica } from './cluster-replica.ts';
+import type { FaultTally } from './fault-tally.ts';
+import { SimKeyFiles } from './key-files.ts';
 import { ProcessLife } from './process-life.ts';
 import type { SeededRandom } from './random.ts';
 import type { ClockPlan } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { SimKey } from './signature-kit.ts';
+import { SignerLinkEnd } from './signer-link.ts';
+import type { SignerProcess } from './signer-process.ts';
 import type { SimDisk } from './sim-disk.ts';
 import type { SimNetwork } from './sim-network.ts';
+import type { SimValidator } from './sim-validator.ts';
 
 export interface SimNodeOptions {
   readonly index: number;
@@ -15,7 +21,11 @@ export interface SimNodeOptions {
   /** Wall clock at virtual time 0, ms since 1970. */
   readonly epochMs: number;
   /** Null for a follower. */
-  readonly validator: { readonly address: Address; readonly signer: Signer } | null;
+  readonly validator: SimValidator | null;
+  /** Whether its home may hold several keys, one after the other. */
+  readonly rotates: boolean;
+  /** Holds its key instead of its home; then no key is rotated. */
+  readonly signer: SignerProcess | null;
   readonly configuration: Partial<ReplicaConfiguration>;
   readonly clock: ClockPlan;
   readonly open: OpenReplica;
@@ -28,6 +38,7 @@ export interface SimNodeDependencies {
   readonly random: SeededRandom;
   readonly verifier: Verifier;
   readonly log: Log;
+  readonly tally: FaultTally;
 }
 
 export interface SimNodeEvents {
@@ -48,6 +59,7 @@ export class SimNode {
   #generation = -1;
   #life: ProcessLife | null = null;
   #replica: ClusterReplica | null = null;
+  #link: SignerLinkEnd | null = null;
 
   constructor(options: SimNodeOptions, dependencies: SimNodeDependencies, events: SimNodeEvents) {
     this.index = options.index;
@@ -78,8 +90,34 @@ export class SimNode {
     life.end();
   }
 
-  get validator(): SimNodeOptions['validator'] {
+  get validator(): SimValidator | null {
     return this.#options.validator;
+  }
+
+  /** The keys in its home, as the process of a life sees them; null where there is one for ever, or none. */
+  keyFiles(life: ProcessLife): SimKeyFiles | null {
+    const { validator, rotates, signer } = this.#options;
+    const { disk, tally } = this.#dependencies;
+    return validator === null || signer !== null || !rotates
+      ? null
+      : new SimKeyFiles(validator, { directory: disk.files.open(life), tally });
+  }
+
+  /**
+   * What an operator does on this machine before a rotation: the key that waits in the home, or else a new one, which is there for good once this
+   * resolves. It never does if the power is cut meanwhile.
+   *
+   * @returns null where no key can be made
+   */
+  async nextKey(make: () => SimKey): Promise<SimKey | null> {
+    const files = this.#life === null ? null : this.keyFiles(this.#life);
+    const validator = this.validator;
+    if (files === null || validator === null) return null;
+    const [, waiting] = await files.read();
+    if (waiting !== undefined) return validator.keyOf(waiting.publicKey);
+    const key = validator.made(make());
+    await files.add(key.signer.publicKey);
+    return key;
   }
 
   /** Starts a process; what it throws or rejects with while it opens or runs ends the run, unless `failed` excuses it. */
@@ -88,17 +126,18 @@ export class SimNode {
     const life = this.#newLife();
     this.#life = life;
     const { network, disk, random, verifier, log } = this.#dependencies;
-    const { genesis, validator, configuration, open } = this.#options;
+    const { genesis, configuration, open } = this.#options;
     const dependencies = {
       clock: life,
       random: random.fork(`process ${life.generation}`),
       store: disk.store.open(life),
       directory: disk.files.open(life),
-      transport: network.attach(life, validator?.address),
+      transport: network.attach(life, this.validator?.address),
       verifier,
       log,
     };
     try {
+      const validator = await this.#identity(life);
       const replica = await open({ genesis, validator, configuration }, dependencies);
       this.#replica = replica;
       this.#events.opened(this, replica);
@@ -115,6 +154,8 @@ export class SimNode {
     const life = this.#life;
     assert(life !== null, `node ${this.index} does not run`);
     life.end();
+    this.#link?.died();
+    this.#link = null;
     this.#life = null;
     this.#replica = null;
     this.#dependencies.network.detach(life);
@@ -130,6 +171,30 @@ export class SimNode {
   /** @returns null if no process is there to take it */
   submit(envelope: Uint8Array): Promise<Result<{ readonly txId: Hash; readonly validUntilMs: number }, Refusal>> | null {
     return this.#replica?.submit(envelope) ?? null;
+  }
+
+  async #identity(life: ProcessLife): Promise<ValidatorIdentity | null> {
+    const { validator } = this;
+    const { signer } = this.#options;
+    if (validator !== null && signer !== null) return this.#connect(life, { validator, signer });
+    const files = this.keyFiles(life);
+    if (validator === null) return null;
+    const { address } = validator;
+    if (files === null) return { address, signer: validator.signer };
+    const keys = new ValidatorKeys({ address, signers: await files.read() }, files);
+    return { address, signer: keys, keys };
+  }
+
+  /** A node whose key is elsewhere does not start without it. */
+  async #connect(
+    life: ProcessLife,
+    { validator, signer }: { readonly validator: SimValidator; readonly signer: SignerProcess },
+  ): Promise<ValidatorIdentity> {
+    const { random, tally } = this.#dependencies;
+    const link = new SignerLinkEnd(life, signer, { random: random.fork(`signer ${life.generation}`), tally });
+    this.#link = link;
+    await link.connected();
+    return { address: validator.address, signer: link, custody: link };
   }
 
   #newLife(): ProcessLife {

@@ -140,7 +140,7 @@ function rowOf(name: string, totals: Totals): string[] {
 }
 
 /** What a scenario is there for. */
-function expectedFaults({ network, crashes, blackouts, partitions, skew, damage, byzantine, changes }: Recipe): FaultKind[] {
+function expectedFaults({ network, crashes, blackouts, partitions, skew, damage, byzantine, changes, signers }: Recipe): FaultKind[] {
   const expected: FaultKind[] = [];
   if (network !== undefined) expected.push('frameLost', 'frameReordered');
   if (crashes === true) expected.push('crash');
@@ -149,7 +149,8 @@ function expectedFaults({ network, crashes, blackouts, partitions, skew, damage,
   if (skew === true) expected.push('clockStepped');
   if (damage === true) expected.push('journalDamaged', 'storeRefused', 'diskLost');
   if (byzantine !== undefined) expected.push('byzantineAct');
-  if (changes === true) expected.push('epochEnded', 'committeeChanged');
-  if (changes === true && byzantine !== undefined) expected.push('offenceProven');
+  if (changes === true) expected.push('epochEnded', 'committeeChanged', 'keyRotated', 'keyErased');
+  if (changes === true && byzantine !== undefined) expected.push('offenceProven', 'oldOffenceProven');
+  if (signers === true) expected.push('signerCrash', 'signerCut', 'answerUnheard');
   return expected;
 }

@@ -14,6 +14,8 @@ const RECORDED: readonly (readonly [seed: number, scenario: ScenarioName])[] = [
   [8, 'byzantine-equivocating-proposer'],
   [9, 'byzantine-flooder'],
   [10, 'everything'],
+  [11, 'epochs-faults'],
+  [12, 'epochs-signers'],
 ];
 
 /** What each recorded seed's run hashes to. Equal on every machine, and different as soon as the program does anything otherwise. */

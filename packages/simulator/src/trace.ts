@@ -26,6 +26,8 @@ export const TRACE_KINDS = [
   'damage',
   'clock',
   'exit',
+  /** Something between a node and its signer went wrong, by `SIGNER_FAULT_KINDS`. */
+  'signer',
 ] as const;
 export type TraceKind = (typeof TRACE_KINDS)[number];
 const KIND_CODES = Object.fromEntries(TRACE_KINDS.map((kind, code) => [kind, code])) as Record<TraceKind, number>;

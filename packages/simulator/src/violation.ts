@@ -10,6 +10,10 @@ export type ViolationCode =
   | 'APPLIED_TWICE'
   /** The committee changed where, when or how it must not. */
   | 'COMMITTEE'
+  /** A weight moved by other than what the validator signed, or more than it may by itself. */
+  | 'WEIGHT'
+  /** A true proof of an offence was refused. */
+  | 'OFFENCE'
   /** Two signed messages of one key at one place with different contents left a replica. */
   | 'EQUIVOCATION'
   /** An honest validator committed to what no quorum prepared, or prepared against its commit without a reason. */

@@ -1,14 +1,25 @@
 import { type Address, compareBytes, fail, type Hash, NacreError, utf8 } from '@nacre/base';
-import { buildTransaction, type NewRecord, NONCE_BYTES, type Operation, type Transaction } from '@nacre/ledger';
+import {
+  buildTransaction,
+  type NewRecord,
+  NONCE_BYTES,
+  type Operation,
+  POSSESSION_CONTEXT,
+  possessionMessage,
+  type Transaction,
+} from '@nacre/ledger';
 import type { ClientCall, ClientHistory } from './client-history.ts';
 import { type Cluster, EPOCH_MS, type KeyHolder, newKeyHolder } from './cluster.ts';
 import type { ClusterReplica } from './cluster-replica.ts';
 import { drawChange } from './draw-change.ts';
+import { drawOffence } from './draw-offence.ts';
 import type { SeededRandom } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SignatureKit } from './signature-kit.ts';
 import type { SimNode } from './sim-node.ts';
+import type { SimValidator } from './sim-validator.ts';
 import type { Trace } from './trace.ts';
+import type { WitnessChecker } from './witness-checker.ts';
 
 const ACCOUNTS_MAX = 6;
 const SERVICES_MAX = 4;
@@ -31,6 +42,9 @@ const SHORT_CHANCE = 0.12;
 const TWO_NODES_CHANCE = 0.12;
 const REPEAT_CHANCE = 0.06;
 const RETRY_CHANCE = 0.7;
+/** Shares of what is done about the validator set that are rotations of a key, and proofs of an offence. */
+const ROTATION_CHANCE = 0.15;
+const WITNESS_CHANCE = 0.2;
 
 /** Something that exists once its transaction is committed. */
 interface Awaited<Value> {
@@ -48,6 +62,11 @@ interface SimService {
 interface WriterChange {
   readonly service: SimService;
   readonly writers: readonly Address[];
+}
+
+interface Rotation {
+  readonly validator: SimValidator;
+  readonly publicKey: Uint8Array;
 }
 
 interface Sent {
@@ -70,6 +89,7 @@ interface Dependencies {
   readonly kit: SignatureKit;
   readonly history: ClientHistory;
   readonly trace: Trace;
+  readonly witness: Pick<WitnessChecker, 'proves'>;
 }
 
 export interface WorkloadOptions {
@@ -89,6 +109,7 @@ export class Workload {
   readonly #accounts: Awaited<KeyHolder>[] = [];
   readonly #services: Awaited<SimService>[] = [];
   readonly #writerChanges: Awaited<WriterChange>[] = [];
+  readonly #rotations: Awaited<Rotation>[] = [];
   readonly #sent: Sent[] = [];
 
   constructor(options: WorkloadOptions, dependencies: Dependencies) {
@@ -120,9 +141,43 @@ export class Workload {
   /** What validators do about their set. */
   async #change(): Promise<void> {
     const { random, cluster } = this.#dependencies;
-    const ledger = this.#someReplica()?.ledger;
-    const drawn = ledger === undefined ? null : drawChange(ledger, cluster, random);
+    const replica = this.#someReplica();
+    if (replica === undefined) return;
+    if (random.chance(ROTATION_CHANCE)) return this.#rotate(replica);
+    if (!cluster.byzantine.isEmpty && random.chance(WITNESS_CHANCE)) return this.#bearWitness(replica);
+    const drawn = drawChange(replica.ledger, cluster, random);
     if (drawn !== null) this.#submit(await this.#build(drawn.account, drawn.operation), 1);
+  }
+
+  /** An operator gives a validator another key, which is in its home before anybody hears of it. */
+  async #rotate({ ledger }: ClusterReplica): Promise<void> {
+    const { random, cluster, kit } = this.#dependencies;
+    const isDue = ({ validator, replica }: SimNode): boolean => {
+      const account = validator === null ? undefined : ledger.account(validator.address);
+      return replica !== null && account !== undefined && account.retired === null;
+    };
+    const nodes = cluster.nodes.filter(isDue);
+    if (nodes.length === 0) return;
+    const node = random.pick(nodes);
+    const validator = node.validator as SimValidator;
+    const key = await node.nextKey(() => kit.newKey(random));
+    if (key === null) return;
+    const { publicKey } = key.signer;
+    const proofOfPossession = key.signNow(possessionMessage(cluster.genesis.context, validator.address, 'rotate'), POSSESSION_CONTEXT);
+    const transaction = await this.#build(validator, { kind: 'key.rotate', publicKey, proofOfPossession });
+    this.#rotations.push({ value: { validator, publicKey }, createdBy: transaction.txId, ready: false });
+    this.#submit(transaction, 1);
+  }
+
+  /** Someone proves what a Byzantine validator has signed twice, with the key of that time. */
+  async #bearWitness({ ledger }: ClusterReplica): Promise<void> {
+    const { random, cluster, witness } = this.#dependencies;
+    const offence = drawOffence(ledger, cluster, random);
+    if (offence === null) return;
+    const reporter = random.pick(cluster.honest.flatMap(({ validator }) => validator ?? []));
+    const transaction = await this.#build(reporter, { kind: 'evidence', equivocation: offence.equivocation });
+    witness.proves(transaction.txId, offence);
+    this.#submit(transaction, 1);
   }
 
   async #step(): Promise<void> {
@@ -274,6 +329,7 @@ export class Workload {
     this.#accounts.forEach(isNew);
     this.#services.forEach(isNew);
     for (const { value } of this.#writerChanges.filter(isNew)) value.service.writers = value.writers;
+    for (const { value } of this.#rotations.filter(isNew)) value.validator.rotatedTo(value.publicKey);
   }
 }
 

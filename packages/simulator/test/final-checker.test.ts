@@ -37,6 +37,7 @@ function replica({ status = committed, tip = 'tip', pages = [[]] }: Told): Clust
     transactionStatus: () => status,
     ledger: {
       tip: { height: 1, blockHash: hash(tip), timeMs: TIP_MS, stateRoot: hash('state'), header: null, certificate: null },
+      account: () => undefined,
       blockAt: () => undefined,
       loadBlock: () => undefined,
       propose: () => unasked(),

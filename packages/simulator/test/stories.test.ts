@@ -26,7 +26,7 @@ const append: Operation = {
 // + if (mempool.has(decoded.value.txId) || !ledger.admissible(decoded.value, clock.nowMs()).ok) continue;
 test('a follower that was cut off acknowledges a record of a revoked writer: it ends as failed everywhere, and soon', async () => {
   const lab = new CalmCluster({ followers: 1 });
-  const [owner, writer] = lab.cluster.validators as [KeyHolder, KeyHolder];
+  const [owner, writer] = lab.cluster.validators as readonly KeyHolder[] as [KeyHolder, KeyHolder];
   const everyone = [0, 1, 2, 3, 4];
   await lab.start();
   await lab.commit(owner, { kind: 'service.create', ...service([writer.address], owner) }, everyone);
@@ -43,7 +43,7 @@ test('a follower that was cut off acknowledges a record of a revoked writer: it 
 
 test('a minority stops deciding and still takes transactions; when the partition heals they are committed once, everywhere', async () => {
   const lab = new CalmCluster({ followers: 0 });
-  const [owner] = lab.cluster.validators as [KeyHolder];
+  const [owner] = lab.cluster.validators as readonly KeyHolder[] as [KeyHolder];
   await lab.start();
   await lab.commit(owner, { kind: 'service.create', ...service([owner.address], owner) }, [0, 1, 2, 3]);
   lab.cluster.network.setReachable((a, b) => a < 3 === b < 3);
@@ -62,7 +62,7 @@ test('a minority stops deciding and still takes transactions; when the partition
 
 test('without a quorum nobody decides, and nothing that was admitted is lost meanwhile', async () => {
   const lab = new CalmCluster({ followers: 0 });
-  const [owner] = lab.cluster.validators as [KeyHolder];
+  const [owner] = lab.cluster.validators as readonly KeyHolder[] as [KeyHolder];
   await lab.start();
   await lab.commit(owner, { kind: 'service.create', ...service([owner.address], owner) }, [0, 1, 2, 3]);
   lab.cluster.network.setReachable((a, b) => a < 2 === b < 2);

@@ -27,7 +27,7 @@ export interface Actor {
 /** What a Byzantine node knows and can do. */
 export interface ByzantineWorld {
   readonly node: number;
-  /** Position of its key in the committee. */
+  /** Its place in the committee: now, where sets change. 0 while it has none. */
   readonly validator: number;
   readonly committee: Committee;
   readonly chain: ChainContext;

@@ -2,13 +2,14 @@ import { assert } from '@nacre/base';
 import { PROPOSAL_CONTEXT, proposalMessage, VOTE_CONTEXT, voteMessage } from '@nacre/consensus';
 import type { Genesis } from '@nacre/ledger';
 import { type Answers, decodeAnswer, decodeMessage, encodeAnswer, encodeMessage, type Message, type Request } from '@nacre/replica';
-import type { KeyHolder } from '../cluster.ts';
 import type { ClusterReplica } from '../cluster-replica.ts';
 import type { FaultTally } from '../fault-tally.ts';
 import type { SeededRandom } from '../random.ts';
 import { nodesOf, type Scenario, twinsOf } from '../scenario.ts';
 import type { Scheduler } from '../scheduler.ts';
+import type { SimKey } from '../signature-kit.ts';
 import type { InterposedFrame, OutgoingFrame, SimNetwork } from '../sim-network.ts';
+import type { SimValidator } from '../sim-validator.ts';
 import type { Actor, AnyAnswer, ByzantineWorld, Substitute } from './behaviour.ts';
 import { BEHAVIOURS, type BehaviourName } from './behaviours.ts';
 
@@ -16,7 +17,7 @@ interface Options {
   readonly scenario: Scenario;
   readonly genesis: Genesis;
   /** In the order of the nodes. */
-  readonly keys: readonly KeyHolder[];
+  readonly keys: readonly SimValidator[];
 }
 
 interface Dependencies {
@@ -91,26 +92,38 @@ export class ByzantineNodes {
 
   #worldOf(node: number, original: number, { scenario, genesis, keys }: Options): ByzantineWorld {
     const { random, tally, network, replicaOf } = this.#dependencies;
-    const key = keys[original];
-    const validator = key === undefined ? null : genesis.committee.indexOf(key.address);
-    assert(key !== undefined && validator !== null, 'a Byzantine node is a validator');
+    const holder = keys[original];
+    assert(holder !== undefined, 'a Byzantine node is a validator');
     const chain = genesis.context;
+    /** Its place, and the key that counts there, at a height; of heights that it does not know, those of the next one. */
+    const placeAt = (height: number): { readonly validator: number; readonly key: SimKey } => {
+      const ledger = scenario.changes === null ? undefined : replicaOf(node)?.ledger;
+      const known = ledger?.epochOf(height) ?? ledger?.epochOf(ledger.tip.height + 1);
+      const committee = known?.committee ?? genesis.committee;
+      const validator = committee.indexOf(holder.address);
+      if (validator === null) return { validator: 0, key: holder.first };
+      return { validator, key: holder.keyOf(committee.validator(validator).publicKey) };
+    };
     return {
       node,
-      validator,
+      get validator() {
+        return placeAt(Number.POSITIVE_INFINITY).validator;
+      },
       committee: genesis.committee,
       chain,
       genesis,
       ledger: () => replicaOf(node)?.ledger ?? null,
       random: random.fork(`node ${node}`),
       others: Array.from({ length: nodesOf(scenario) }, (_, other) => other).filter((other) => other !== node),
-      vote: (content) => ({ ...content, validator, signature: key.signNow(voteMessage(chain, content), VOTE_CONTEXT) }),
-      proposal: (content) => ({
-        ...content,
-        proposer: validator,
-        signature: key.signNow(proposalMessage(chain, content), PROPOSAL_CONTEXT),
-      }),
-      signFor: key.signNow,
+      vote: (content) => {
+        const { validator, key } = placeAt(content.height);
+        return { ...content, validator, signature: key.signNow(voteMessage(chain, content), VOTE_CONTEXT) };
+      },
+      proposal: (content) => {
+        const { validator, key } = placeAt(content.height);
+        return { ...content, proposer: validator, signature: key.signNow(proposalMessage(chain, content), PROPOSAL_CONTEXT) };
+      },
+      signFor: (message, context) => holder.signNow(message, context),
       inject: (to, message) => network().inject(node, to, encodeMessage(message)),
       injectBytes: (to, bytes) => network().inject(node, to, bytes),
       acted: () => tally.add('byzantineAct'),

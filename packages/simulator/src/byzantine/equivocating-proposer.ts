@@ -11,7 +11,7 @@ type ProposalMessage = Extract<Message, { kind: 'proposal' }>;
  * that this side knows. The attack that agreement by quorums is made against.
  */
 export const equivocatingProposer: Behaviour = (world) => {
-  const { validator, proposal: sign, vote: signVote, others, random } = world;
+  const { proposal: sign, vote: signVote, others, random } = world;
   const betrayed = new Set(random.shuffle([...others]).slice(0, Math.ceil(others.length / 2)));
   /** By the hash of each own block, the other one; only of the height at hand. */
   const alternatives = new Map<string, Block>();
@@ -32,7 +32,7 @@ export const equivocatingProposer: Behaviour = (world) => {
   return {
     send: (message, to) => {
       if (!betrayed.has(to)) return undefined;
-      if (message.kind === 'proposal' && message.proposal.proposer === validator && message.proposal.validRound < 0) {
+      if (message.kind === 'proposal' && message.proposal.proposer === world.validator && message.proposal.validRound < 0) {
         const other = alternativeTo(message);
         if (other === undefined) return undefined;
         world.acted();
@@ -41,7 +41,7 @@ export const equivocatingProposer: Behaviour = (world) => {
       }
       if (message.kind !== 'votes') return undefined;
       const votes = message.votes.map((vote) => {
-        const other = vote.validator === validator && vote.blockHash !== null ? alternatives.get(toHex(vote.blockHash)) : undefined;
+        const other = vote.validator === world.validator && vote.blockHash !== null ? alternatives.get(toHex(vote.blockHash)) : undefined;
         return other === undefined ? vote : signVote({ ...vote, blockHash: other.hash });
       });
       return [{ content: { kind: 'votes', votes } }];

@@ -4,7 +4,7 @@ import type { Behaviour } from './behaviour.ts';
 
 /** Votes for the block with some and for none with others, or tells both to one. */
 export const equivocatingVoter: Behaviour = (world) => {
-  const { validator, vote: sign, random } = world;
+  const { vote: sign, random } = world;
   const bothChance = 0.2;
   /** The last block that anyone proposed, by height. */
   let proposed: { readonly height: number; readonly blockHash: Hash } | null = null;
@@ -22,7 +22,7 @@ export const equivocatingVoter: Behaviour = (world) => {
     send: (message) => {
       if (message.kind !== 'votes' || random.chance(0.5)) return undefined;
       const votes = message.votes.flatMap((vote) => {
-        const other = vote.validator === validator ? opposite(vote) : null;
+        const other = vote.validator === world.validator ? opposite(vote) : null;
         if (other === null) return [vote];
         world.acted();
         return random.chance(bothChance) ? [vote, other] : [other];

@@ -28,7 +28,7 @@ export async function shrink(scenario: Scenario, fails: (scenario: Scenario) => 
 
 /** Each differs in one step, the largest steps first. */
 function* smallerThan(scenario: Scenario): Generator<Scenario> {
-  const { crashes, partitions, damages, byzantine, conditions, clocks, regions, faultsMs, submissionGapMs } = scenario;
+  const { crashes, partitions, damages, byzantine, signers, conditions, clocks, regions, faultsMs, submissionGapMs } = scenario;
   for (const list of ['crashes', 'partitions', 'damages'] as const) if (scenario[list].length > 1) yield { ...scenario, [list]: [] };
   if (JSON.stringify(conditions) !== JSON.stringify(CALM_CONDITIONS)) yield { ...scenario, conditions: CALM_CONDITIONS };
   if (regions.length > 0) yield { ...scenario, regions: [] };
@@ -37,6 +37,9 @@ function* smallerThan(scenario: Scenario): Generator<Scenario> {
   for (const [i] of crashes.entries()) yield { ...scenario, crashes: crashes.toSpliced(i, 1) };
   for (const [i] of partitions.entries()) yield { ...scenario, partitions: partitions.toSpliced(i, 1) };
   for (const [i] of damages.entries()) yield { ...scenario, damages: damages.toSpliced(i, 1) };
+  for (const [i] of signers.entries()) yield { ...scenario, signers: signers.toSpliced(i, 1) };
+  for (const [i, plan] of signers.entries())
+    if (plan.faults.length > 0) yield { ...scenario, signers: signers.with(i, { ...plan, faults: [] }) };
   // A twin is a node of its own: without it all positions behind it would shift.
   if (twinsOf(scenario).length === 0) {
     for (const [i] of byzantine.entries()) yield { ...scenario, byzantine: byzantine.toSpliced(i, 1) };
@@ -64,5 +67,6 @@ function withoutLastNode(scenario: Scenario, change: Partial<Scenario>): Scenari
     })),
     damages: changed.damages.filter(({ node }) => node < nodes),
     byzantine: changed.byzantine.filter(({ node }) => node < changed.weights.length),
+    signers: changed.signers.filter(({ node }) => node < changed.weights.length),
   };
 }

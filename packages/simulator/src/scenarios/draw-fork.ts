@@ -32,6 +32,7 @@ export function drawFork(base: Base, random: SeededRandom): Scenario {
     crashes: [],
     partitions: [partition],
     damages: [],
+    signers: [],
   };
 }
 

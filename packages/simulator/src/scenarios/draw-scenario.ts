@@ -12,6 +12,8 @@ import {
   type DamagePlan,
   nodesOf,
   type Scenario,
+  SIGNER_FAULT_KINDS,
+  type SignerPlan,
 } from '../scenario.ts';
 import { drawFork } from './draw-fork.ts';
 import { drawPartitions } from './draw-partitions.ts';
@@ -48,6 +50,9 @@ const CRASH_OF_SOME_CHANCE = 0.25;
 const SHORT_SIGNATURES_CHANCE = 0.9;
 const CACHED_VERIFIER_CHANCE = 0.25;
 const CRASHES_MAX = 5;
+/** Faults of one signer and of what it serves. */
+const SIGNER_FAULTS_MAX = 8;
+const SIGNED_CHANCE = 0.7;
 /** Well inside the genesis' precision of 500 ms, which bounds how far two clocks may differ. */
 const CLOCK_OFFSET_MS = 150;
 /** Crystals err by up to 100 ppm; a hundred times that, so that ten seconds show what days would. */
@@ -109,6 +114,7 @@ export function drawScenario({ seed, name = nameOf(seed), validators }: Scenario
     crashes: drawPowerCuts(random.fork('crashes'), recipe, { nodes, faultsMs, awayMs }),
     partitions: recipe.partitions === true ? drawPartitions(random.fork('partitions'), { nodes, faultsMs }) : [],
     damages: recipe.damage === true ? drawDamages(random.fork('damages'), weights, faultsMs) : [],
+    signers: recipe.signers === true ? drawSigners(random.fork('signers'), count, faultsMs) : [],
   };
 }
 
@@ -263,5 +269,20 @@ function drawDamages(random: SeededRandom, weights: readonly number[], faultsMs:
     node,
     kind: random.pick(DAMAGE_KINDS),
     downMs: random.between(50, 1_000),
+  }));
+}
+
+/** Of half of the validators or more: nothing but both halves together may stop one of them. */
+function drawSigners(random: SeededRandom, validators: number, faultsMs: number): SignerPlan[] {
+  const least = Math.ceil(validators / 2);
+  const nodes = random.shuffle(Array.from({ length: validators }, (_, node) => node)).slice(0, least + random.int(validators - least + 1));
+  return nodes.map((node) => ({
+    node,
+    faults: Array.from({ length: random.int(SIGNER_FAULTS_MAX + 1) }, () => ({
+      atMs: random.between(100, faultsMs),
+      kind: random.pick(SIGNER_FAULT_KINDS),
+      moment: random.chance(SIGNED_CHANCE) ? 'signed' : 'now',
+      downMs: random.between(10, 800),
+    })),
   }));
 }

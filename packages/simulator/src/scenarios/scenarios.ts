@@ -16,6 +16,8 @@ export interface Recipe {
   readonly long?: boolean;
   /** Validators come, go, are weighed anew and held to account, in short epochs. */
   readonly changes?: boolean;
+  /** Half of the validators and more have their keys in processes of their own, which crash and are cut off. */
+  readonly signers?: boolean;
   /** Behaviours that the Byzantine validators draw from: less than a third of the weight. */
   readonly byzantine?: readonly BehaviourName[];
   /** A third of the weight or more is Byzantine: a fork is possible, and its makers must be found out. Never drawn by itself. */
@@ -39,6 +41,7 @@ const PLAIN = {
     changes: true,
     byzantine: ['equivocating-proposer', 'equivocating-voter'],
   },
+  'epochs-signers': { network: 'light', crashes: true, partitions: true, changes: true, signers: true },
   everything: { network: 'heavy', crashes: true, partitions: true, skew: true, byzantine: BEHAVIOUR_NAMES },
 } as const satisfies Record<string, Recipe>;
 

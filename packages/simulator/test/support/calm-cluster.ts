@@ -33,7 +33,16 @@ export class CalmCluster {
     const statements = new StatementChecker((code) => this.violations.push(code));
     this.cluster = new Cluster(
       { scenario, open: openReplica, kit: this.kit },
-      { random, scheduler, tally, trace, statements, logOf: (node) => simLog(node, () => {}), penalized: () => {} },
+      {
+        random,
+        scheduler,
+        tally,
+        trace,
+        statements,
+        logOf: (node) => simLog(node, () => {}),
+        penalized: () => {},
+        report: (code) => this.violations.push(code),
+      },
       {
         opened: ({ index }, { ledger }) => this.chain.opened(index, ledger.tip),
         decided: ({ index }, { height, blockHash, timeMs, statuses }, { ledger }) =>

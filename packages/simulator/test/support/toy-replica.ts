@@ -118,6 +118,7 @@ class ToyReplica implements ClusterReplica {
   get ledger(): ClusterReplica['ledger'] {
     return {
       tip: this.#tip(),
+      account: () => undefined,
       blockAt: () => undefined,
       loadBlock: () => undefined,
       propose: () => unknownTo('proposals'),
