@@ -30,14 +30,14 @@ test('a new key acts in the second epoch behind the one that decided it', () => 
 // @mutation packages/simulator/src/key-checker.ts
 // - else if (!bytesEqual(expected, publicKey)) this.#report(
 // + else if (expected.length !== publicKey.length) this.#report(
-test.each([
-  ['sooner', 4, next],
-  ['later', 5, a.publicKey],
-  ['not at all, but another one', 5, keyOf('the key of a stranger')],
-])('a new key that acts %s is seen', (_, epoch, publicKey) => {
+test('a new key that acts sooner or later, and another one, are seen', () => {
   checker.rotated(a.address, { publicKey: next, epoch: 3 });
-  checker.began(epoch, [member('a', publicKey), b]);
-  expect(problems).toEqual(['COMMITTEE']);
+  checker.began(4, [member('a', next), b]);
+  expect(problems).toHaveLength(1);
+  checker.began(5, [a, b]);
+  expect(problems).toHaveLength(2);
+  checker.began(5, [member('a', keyOf('the key of a stranger')), b]);
+  expect(problems).toEqual(['COMMITTEE', 'COMMITTEE', 'COMMITTEE']);
 });
 
 // @mutation packages/simulator/src/key-checker.ts
