@@ -38,9 +38,10 @@ export async function readFinalViews(
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {
+      // Heights after promises: whatever ended with a block is below the height that is asked for.
+      await Promise.all(nodes.map((node) => checkPromises(node, wanted)));
       const heights = await Promise.all(nodes.map(heightOf));
       const height = Math.max(...heights);
-      await Promise.all(nodes.map((node) => checkPromises(node, wanted)));
       const behind = nodes.find((_, index) => (heights[index] as number) < height);
       if (behind !== undefined) throw new NotYet(`node ${behind.index} is not at height ${height} yet`);
       return { views: await Promise.all(nodes.map((node) => viewOf(node, height, wanted))) };
