@@ -12,7 +12,7 @@ const BUFFER_BYTES_MAX = 8 * 1024 * 1024;
 const TERMINAL_LINES_PER_MINUTE = 60;
 
 export interface NodeLog extends Log {
-  /** Writes what is still in memory and closes the file. */
+  /** Writes what is still in memory, unless the disk refuses it, and closes the file. */
   close(): Promise<void>;
 }
 
@@ -69,6 +69,11 @@ export async function openNodeLog({ directory, configuration, terminal }: NodeLo
     close: () =>
       new Promise((resolve) => {
         stream.once('close', () => resolve());
+        // After a failed write no end follows by itself, and a node whose disk is full must still say so and end.
+        stream.once('error', () => {
+          stream.destroy();
+          resolve();
+        });
         stream.end();
       }),
   };

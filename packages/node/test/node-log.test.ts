@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { NodeError } from '../src/node-error.ts';
@@ -56,6 +56,20 @@ describe('log', () => {
     const files = (await readdir(directory)).filter((name) => name.startsWith('node.'));
     expect(files.length).toBeGreaterThan(1);
     expect(files.length).toBeLessThanOrEqual(4);
+  });
+
+  // @mutation packages/node/src/node-log.ts
+  // - stream.once('error', () => {
+  // + stream.once('warning', () => {
+  test('a log on a full disk is closed all the same, and people are told once', async () => {
+    const directory = await temporaryDirectory();
+    await symlink('/dev/full', join(directory, 'node.1.log'));
+    const lines: string[] = [];
+    const log = await openNodeLog({ directory, configuration, terminal: (line) => lines.push(line) });
+    log.info({}, 'refused');
+    log.info({}, 'refused as well');
+    await log.close();
+    expect(lines).toEqual([expect.stringMatching(/^cannot write the log in .*ENOSPC/)]);
   });
 
   test.each(['/dev/full', '/nonexistent'])('%s is no directory for logs, and refused before anything runs', async (directory) => {
