@@ -146,6 +146,11 @@ export class Ledger {
     return this.#blocks.firstHeight;
   }
 
+  /** Settles when the block that is being written is; null while none is, and then what is read at once fits together. */
+  get applying(): Promise<void> | null {
+    return this.#applying;
+  }
+
   /** Everything that decides whether the next block is valid; another object as soon as a value is another. */
   get parameters(): ChainParameters {
     return this.#epochs.current.parameters;

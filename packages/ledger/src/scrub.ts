@@ -9,8 +9,6 @@ import { type Damage, storeDamage } from './store-damage.ts';
 
 /** Entries read at once where only checksums are compared. */
 const PAGE = 64;
-/** Looks at a page of the state that seems not to fit, while blocks are applied meanwhile. Beyond: it does not fit. */
-const ATTEMPTS_MAX = 32;
 /** A store asks for as much room as its entry: what a step without one counts for, in bytes. */
 const STEP_BYTES = 64;
 
@@ -22,7 +20,7 @@ export interface ScrubStep {
 }
 
 interface Subject {
-  readonly ledger: Pick<Ledger, 'tip' | 'read' | 'firstHeight'>;
+  readonly ledger: Pick<Ledger, 'tip' | 'applying' | 'read' | 'firstHeight'>;
   readonly store: Store;
 }
 
@@ -40,8 +38,8 @@ export async function* scrub(subject: Subject): AsyncGenerator<ScrubStep, void> 
 }
 
 /**
- * Blocks that are applied change the tree on the way. So a page that does not fit what the page above it said is looked for anew from the
- * root, and is damaged only if it never fits.
+ * Blocks that are applied change the tree on the way. So each place is looked at in between, at once, and where it does not fit what the page
+ * above it said earlier, it is compared with what the tree says now.
  */
 async function* scrubState({ ledger, store }: Subject): AsyncGenerator<ScrubStep, void> {
   let bytes = 0;
@@ -53,59 +51,75 @@ async function* scrubState({ ledger, store }: Subject): AsyncGenerator<ScrubStep
       return decoded?.ok ? decoded.value : undefined;
     },
   };
+  const visit = (id: PageId, hash: Hash) => {
+    const content = pageContent(reader, id, hash);
+    const valueless = content.leaves.filter((leaf) => {
+      const value = store.get(stateValueKey(leaf.key));
+      bytes += STEP_BYTES + (value?.length ?? 0);
+      if (value !== undefined && !bytesEqual(stateValueHash(value), leaf.valueHash)) throw unfitting(leaf.key);
+      return value === undefined;
+    });
+    return { pages: content.pages, valueless };
+  };
   const stack: { readonly id: PageId; readonly hash: Hash }[] = [{ id: '', hash: ledger.tip.stateRoot }];
   for (let place = stack.pop(); place !== undefined; place = stack.pop()) {
     const { id, hash } = place;
-    let expected: Hash | undefined = hash;
-    let error: NacreError | null = null;
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      error = null;
-      try {
-        // Of a place that has no page any more, or not yet, there is nothing to check.
-        if (expected === undefined) break;
-        const { pages, leaves } = pageContent(reader, id, expected);
-        for (const leaf of leaves) bytes += await checkLeaf(store, leaf);
-        stack.push(...pages);
-        break;
-      } catch (cause) {
-        error = damageIn(cause);
-      }
-      yield { part: 'state', bytes, damage: null };
-      bytes = 0;
-      expected = hashNow(reader, id, ledger.tip.stateRoot) ?? expected;
+    while (ledger.applying !== null) await ledger.applying;
+    // Nothing is awaited from here on until the place has been looked at.
+    let found: ReturnType<typeof visit> | NacreError | null;
+    try {
+      found = visitNow(id, hash, { visit, reader, root: ledger.tip.stateRoot });
+    } catch (error) {
+      found = damageIn(error);
     }
+    const error = found instanceof Error ? found : await valueMissing(store, found?.valueless ?? []);
     yield { part: 'state', bytes, damage: error === null ? null : { kind: 'store', error } };
     if (error !== null) return;
     bytes = 0;
+    if (found !== null && !(found instanceof Error)) stack.push(...found.pages);
   }
 }
 
-/** What the page above now says of a page; undefined if the way down to it does not fit, as between two blocks. */
-function hashNow(reader: PageReader, id: PageId, root: Hash): Hash | undefined {
-  let hash: Hash | undefined = root;
+interface Tree<Content> {
+  readonly visit: (id: PageId, hash: Hash) => Content;
+  readonly reader: PageReader;
+  readonly root: Hash;
+}
+
+/** @returns null if nothing stands at the place any more @throws what tells of damage, if it does not fit the tree of now either */
+function visitNow<Content>(id: PageId, hash: Hash, { visit, reader, root }: Tree<Content>): Content | null {
   try {
-    for (let depth = 0; depth < id.length && hash !== undefined; depth++) {
-      const next = id.slice(0, depth + 1);
-      hash = pageContent(reader, id.slice(0, depth), hash).pages.find((page) => page.id === next)?.hash;
-    }
-    return hash;
+    return visit(id, hash);
   } catch (error) {
-    damageIn(error);
-    return undefined;
+    const now = hashAt(reader, id, root);
+    if (now === undefined) return null;
+    if (bytesEqual(now, hash)) throw error;
+    return visit(id, now);
   }
 }
 
-/** @returns bytes read @throws {LedgerError} code `LEDGER_DAMAGED` */
-async function checkLeaf(store: Store, { key, valueHash }: { readonly key: Uint8Array; readonly valueHash: Hash }): Promise<number> {
-  const value = store.get(stateValueKey(key));
-  if (value !== undefined) {
-    if (bytesEqual(stateValueHash(value), valueHash)) return STEP_BYTES + value.length;
-    throw LedgerError.damaged('a state value is not the one in the tree', { fields: { key: toHex(stateValueKey(key)) } });
+/** What the page above says of a page, from the root on; undefined if there is none. @throws what tells of damage on the way */
+function hashAt(reader: PageReader, id: PageId, root: Hash): Hash | undefined {
+  let hash: Hash | undefined = root;
+  for (let depth = 0; depth < id.length && hash !== undefined; depth++) {
+    const next = id.slice(0, depth + 1);
+    hash = pageContent(reader, id.slice(0, depth), hash).pages.find((page) => page.id === next)?.hash;
   }
-  // Latest records have no value of their own.
-  const range = { gte: recordKeyKey(key, 0), lt: recordKeyKey(key, Number.MAX_SAFE_INTEGER), limit: 1 };
-  if ((await store.scan(range)).length > 0) return STEP_BYTES;
-  throw LedgerError.damaged('a value of the state is missing', { fields: { key: toHex(stateValueKey(key)) } });
+  return hash;
+}
+
+function unfitting(stateKey: Uint8Array): LedgerError {
+  return LedgerError.damaged('a state value is not the one in the tree', { fields: { key: toHex(stateValueKey(stateKey)) } });
+}
+
+/** Latest records have no value of their own, and are found by their key, which is never removed. Everything else has one. */
+async function valueMissing(store: Store, valueless: readonly { readonly key: Uint8Array }[]): Promise<LedgerError | null> {
+  for (const { key } of valueless) {
+    const range = { gte: recordKeyKey(key, 0), lt: recordKeyKey(key, Number.MAX_SAFE_INTEGER), limit: 1 };
+    if ((await store.scan(range)).length > 0) continue;
+    return LedgerError.damaged('a value of the state is missing', { fields: { key: toHex(stateValueKey(key)) } });
+  }
+  return null;
 }
 
 async function* scrubBlocks({ ledger, store }: Subject): AsyncGenerator<ScrubStep, void> {

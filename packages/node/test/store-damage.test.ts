@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { JOURNAL_FILE } from '@nacre/ledger';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { storesSetAside } from '../src/set-aside.ts';
-import { DAMAGE_WAYS, type DamageWay, damageFile, storedFiles } from './support/damage.ts';
+import { DAMAGE_WAYS, type DamageWay, damageFile, loseStateValue, storedFiles } from './support/damage.ts';
 import { AGREED, FourNodes } from './support/four-nodes.ts';
 import { until } from './support/running-testnet.ts';
 
@@ -19,6 +19,8 @@ const SAMPLE: readonly (readonly [kind: string, way: DamageWay])[] = [
   ['ldb', 'cut'],
   ['vote-journal', 'cut'],
 ];
+/** So that a test need not wait for a day. */
+const FAST_SCRUB = { bytesPerSecond: 64 * 1024 * 1024, intervalMs: 100 };
 const CASES = ALL ? KINDS.flatMap((kind) => DAMAGE_WAYS.map((way) => [kind, way] as const)) : SAMPLE;
 
 describe('a validator whose home is damaged while it is stopped', { timeout: CASE_MS }, () => {
@@ -53,6 +55,36 @@ describe('a validator whose home is damaged while it is stopped', { timeout: CAS
     await four.startNode(3);
     expect(await four.agree(3)).toEqual(AGREED);
     if (ALL) console.log(`${kind} ${way}: ${four.said[0] ?? 'nothing was noticed, and nothing was missing'}`);
+    await forgetSetAside();
+  });
+
+  test('while it runs: bodies and blocks are put back, and it goes on as the same process with the same store', async () => {
+    await four.stopNode(3);
+    await four.startNode(3, { scrub: FAST_SCRUB });
+    expect(await four.agree(3)).toEqual(AGREED);
+    // What a validator stores before it votes stands in the value log.
+    await until('node 3 has voted for records', async () => {
+      await four.record();
+      return (await storedFiles(four.paths(3))).has('values');
+    });
+    await four.record();
+    await damageFile((await storedFiles(four.paths(3))).get('values')?.path ?? '', 'flipped');
+    await until('node 3 has mended it', async () => ((await four.metric(3, 'nacre_store_damages_mended')) ?? 0) > 0);
+    expect(await four.metric(3, 'nacre_store_damages_waiting')).toBe(0);
+    expect(await four.agree(3)).toEqual(AGREED);
+    expect(await storesSetAside(four.paths(3).store)).toEqual([]);
+  });
+
+  test('while it runs: where that is not enough it starts anew in the same process, with another store', async () => {
+    await four.stopNode(3);
+    await loseStateValue(four.paths(3));
+    four.said.length = 0;
+    await four.startNode(3, { scrub: FAST_SCRUB });
+    await until('its store is set aside', async () => (await storesSetAside(four.paths(3).store)).length === 1);
+    await four.record();
+    expect(await four.agree(3)).toEqual(AGREED);
+    expect(await four.metric(3, 'nacre_store_set_aside')).toBe(1);
+    expect(four.said.filter((line) => line.startsWith('the store is damaged'))).toHaveLength(1);
     await forgetSetAside();
   });
 

@@ -1,6 +1,11 @@
-import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { HomePaths } from '../../src/home.ts';
+import { createVerifier } from '@nacre/crypto/native';
+import { Ledger } from '@nacre/ledger';
+import { LevelStore } from '@nacre/ledger/level';
+import { type HomePaths, readGenesis } from '../../src/home.ts';
+import { STORE_FORMAT_VERSION } from '../../src/store-format.ts';
+import { silentLog } from './rpc-node.ts';
 
 export type DamageWay = 'flipped' | 'cut' | 'removed';
 export const DAMAGE_WAYS: readonly DamageWay[] = ['flipped', 'cut', 'removed'];
@@ -24,13 +29,33 @@ export async function storedFiles({ store, journal }: HomePaths): Promise<Map<st
   return files;
 }
 
-/** Damages a file: one bit in its middle, or its second half, or all of it. */
+/** Damages a file: one bit in its middle, or its second half, or all of it. A bit is flipped in place, also under a process that runs. */
 export async function damageFile(path: string, way: DamageWay): Promise<void> {
   if (way === 'removed') return rm(path);
-  const bytes = await readFile(path);
-  const middle = bytes.length >> 1;
-  if (way === 'cut') return truncate(path, middle);
-  if (bytes.length === 0) return;
-  bytes[middle] = (bytes[middle] as number) ^ 0x10;
-  await writeFile(path, bytes);
+  const file = await open(path, 'r+');
+  try {
+    const middle = (await file.stat()).size >> 1;
+    if (way === 'cut') return await file.truncate(middle);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, middle);
+    if (bytesRead === 1) await file.write(Uint8Array.of((buffer[0] as number) ^ 0x10), 0, 1, middle);
+  } finally {
+    await file.close();
+  }
+}
+
+/** First byte of the keys of the state's values. */
+const STATE_VALUE = 7;
+
+/** Takes a value out of the state of a stopped node that no start looks at. */
+export async function loseStateValue({ store: path, genesis: genesisPath }: HomePaths): Promise<void> {
+  const genesis = await readGenesis(genesisPath);
+  const store = await LevelStore.open(path, { formatVersion: STORE_FORMAT_VERSION, genesisHash: genesis.hash });
+  const values = await store.scan({ gte: Uint8Array.of(STATE_VALUE), lt: Uint8Array.of(STATE_VALUE + 1), limit: 100 });
+  for (const { key, value } of values) {
+    await store.write([{ type: 'delete', key }], { sync: true });
+    const opened = await Ledger.open({ genesis, store, verifier: createVerifier(genesis.scheme), log: silentLog }).catch(() => null);
+    if (opened !== null) return store.close();
+    await store.write([{ type: 'put', key, value }], { sync: true });
+  }
+  throw new Error('every value of the state is looked at when a node starts');
 }

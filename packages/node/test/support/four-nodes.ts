@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Log } from '@nacre/base';
 import { callRpc } from '../../src/cli/rpc-client.ts';
 import { readConfiguration } from '../../src/configuration.ts';
+import type { NodeConfiguration } from '../../src/configuration-schema.ts';
 import { type HomePaths, homePaths, openHome, readConfigurationText } from '../../src/home.ts';
 import { startLastingNode } from '../../src/lasting-node.ts';
 import { createTestnet, type TestnetNode } from '../../src/new-testnet.ts';
@@ -59,10 +60,10 @@ export class FourNodes {
     return homePaths(this.#nodes[node]?.home ?? '');
   }
 
-  async startNode(node: number): Promise<void> {
+  async startNode(node: number, more: Partial<NodeConfiguration> = {}): Promise<void> {
     const paths = this.paths(node);
     const file = { path: paths.configuration, text: await readConfigurationText(paths) };
-    const configuration = readConfiguration({ file, environment: {}, flags: {} });
+    const configuration = { ...readConfiguration({ file, environment: {}, flags: {} }), ...more };
     const home = await openHome(paths, { genesisPath: configuration.genesis, passphrase: undefined });
     const note = (level: string) => (fields: object, message: string) =>
       void this.said.push(`${level} ${message} ${JSON.stringify(fields)}`);
@@ -77,6 +78,16 @@ export class FourNodes {
 
   async call(node: number, method: string, params: Record<string, unknown> = {}): Promise<Readonly<Record<string, unknown>>> {
     return callRpc(this.#running[node]?.rpcUrl ?? '', method, params, { waitMs: 30_000 });
+  }
+
+  /** One of a node's metrics, or null while it cannot be asked. */
+  async metric(node: number, name: string): Promise<number | null> {
+    const text = await fetch(`${this.#running[node]?.rpcUrl}/metrics`).then(
+      (response) => response.text(),
+      () => '',
+    );
+    const value = new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1];
+    return value === undefined ? null : Number(value);
   }
 
   /** Has node 0 record something, and waits until the network has decided it. */
