@@ -6,6 +6,8 @@ declare module 'pino-roll' {
     write(line: string): boolean;
     flushSync(): void;
     end(): void;
+    /** Closes the file without writing what waits. */
+    destroy(): void;
   }
 
   export default function roll(options: {
