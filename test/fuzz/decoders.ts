@@ -10,6 +10,7 @@ import { makeSeeds, type Seeds, textBytes } from './seeds.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 const HASH = new Uint8Array(32).fill(3);
 const SIGNATURE = new Uint8Array(8).fill(5);
+const MANIFEST = { height: 1, links: 1, logs: 1, ids: 1, stateParts: 1, bytes: 1 };
 
 /** What is exported under a decoder's name. Each entry below says how it is called. */
 type Exported = unknown;
@@ -110,9 +111,14 @@ const replicaRequests = encodedBy('encodeRequest', () => [
   { kind: 'bodies', hashes: [HASH, HASH] },
   { kind: 'headers', from: 1, count: 7 },
   { kind: 'blocks', from: 1, count: 7 },
+  { kind: 'snapshots' },
+  { kind: 'snapshot-parts', height: 1, names: ['history', 'state/0f'] },
 ]);
 
-function answerTo(kind: 'block' | 'bodies' | 'headers' | 'blocks', answers: (seeds: Seeds) => readonly unknown[]): Decoder {
+function answerTo(
+  kind: 'block' | 'bodies' | 'headers' | 'blocks' | 'snapshots' | 'snapshot-parts',
+  answers: (seeds: Seeds) => readonly unknown[],
+): Decoder {
   const seeds: Decoder['seeds'] = (given, exports) =>
     answers(given).map((answer) => (exports.encodeAnswer as (kind: string, answer: unknown) => Uint8Array)(kind, answer));
   return { ...decode(seeds, kind), part: kind };
@@ -185,6 +191,30 @@ export const DECODERS: Readonly<Record<string, readonly Decoder[]>> = {
   'ledger/src/record.ts recordCodec': [codec('recordCodec', ({ records }) => records)],
   'ledger/src/status.ts expiredStatusCodec': [codec('expiredStatusCodec', () => [{ height: 1, timeMs: 1 }])],
   'ledger/src/status.ts includedStatusCodec': [codec('includedStatusCodec')],
+  'ledger/src/snapshot-part.ts historyPartCodec': [codec('historyPartCodec', () => [{ frontier: new Uint8Array(96) }])],
+  'ledger/src/snapshot-part.ts idsPartCodec': [
+    codec('idsPartCodec', () => [{ blocks: [{ header: new Uint8Array(400), ids: new Uint8Array(128) }] }]),
+  ],
+  'ledger/src/snapshot-part.ts includedIdsCodec': [
+    codec('includedIdsCodec', () => [{ header: new Uint8Array(400), ids: new Uint8Array(128) }]),
+  ],
+  'ledger/src/snapshot-part.ts logsPartCodec': [
+    codec('logsPartCodec', () => [{ logs: [{ service: HASH, frontier: new Uint8Array(64) }] }]),
+  ],
+  'ledger/src/snapshot-part.ts snapshotManifestCodec': [codec('snapshotManifestCodec', () => [MANIFEST])],
+  'ledger/src/snapshot-part.ts statePartCodec': [
+    codec('statePartCodec', () => [
+      { kind: 'branch', page: new Uint8Array(1200) },
+      {
+        kind: 'entries',
+        entries: [
+          { key: HASH, content: { value: new Uint8Array(40) } },
+          { key: HASH, content: { valueHash: HASH } },
+        ],
+      },
+    ]),
+  ],
+  'ledger/src/snapshot-part.ts snapshotTargetCodec': [codec('snapshotTargetCodec', () => [{ manifest: MANIFEST, isAdopting: true }])],
   'ledger/src/stored-value.ts readStored': [
     {
       seeds: (_, exports) => {
@@ -312,6 +342,8 @@ export const DECODERS: Readonly<Record<string, readonly Decoder[]>> = {
       { headers, certificate: certificates[0] },
     ]),
     answerTo('blocks', ({ artifacts }) => [{ blocks: [{ block: artifacts[1], bodies: artifacts.slice(0, 2) }] }]),
+    answerTo('snapshots', () => [{ manifests: [MANIFEST] }]),
+    answerTo('snapshot-parts', ({ artifacts }) => [{ parts: artifacts.slice(1, 3) }]),
   ],
   'replica/src/wire.ts decodeMessage': [decode(replicaMessages)],
   'replica/src/wire.ts decodeRequest': [decode(replicaRequests)],

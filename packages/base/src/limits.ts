@@ -74,6 +74,13 @@ export const STORE_CACHE_BYTES = 64 * 1024 * 1024;
 /** What LevelDB gathers in memory before it writes a table, in bytes, up to twice. Lower: more stalls by compaction. */
 export const STORE_WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 
+/** Bytes of state after which a part of a snapshot is divided, unless it is one page of the tree. Higher: fewer requests, more to fetch again. */
+export const SNAPSHOT_PART_BYTES = 256 * 1024;
+/** Longest value of the state that stands among others in a part of a snapshot, in bytes; so a page of 32 has 512 KiB. Beyond: a part of its own. */
+export const SNAPSHOT_INLINE_BYTES_MAX = 16 * 1024;
+/** Parts of one kind that a snapshot may count, so that no list of them outgrows memory. Beyond: malformed. */
+export const SNAPSHOT_PARTS_MAX = 1 << 20;
+
 /** Transactions whose final status clients wait for at once, over the whole node. Beyond: `TOO_MANY_WAITS`, before anything is admitted. */
 export const FINAL_STATUS_WAITS_MAX = 4096;
 /** Decided blocks whose event is kept in memory, about 100 bytes per transaction. Older ones are read from the store. */

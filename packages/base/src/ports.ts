@@ -38,12 +38,22 @@ export interface StoreEntry {
   readonly value: Uint8Array;
 }
 
+/** What a store held at one moment. */
+export interface StoreView {
+  get(key: Uint8Array): Uint8Array | undefined;
+  scan(range: StoreRange): Promise<StoreEntry[]>;
+  /** What has been overwritten since is kept on disk until then. */
+  close(): Promise<void>;
+}
+
 /** Ordered key-value store. Reads are synchronous: a cached LevelDB read costs 2 µs, a promise more. */
 export interface Store {
   get(key: Uint8Array): Uint8Array | undefined;
   scan(range: StoreRange): Promise<StoreEntry[]>;
   /** All of `operations` or none. With `sync`, durable (with every earlier write) when the promise resolves. */
   write(operations: readonly StoreOperation[], options: { readonly sync: boolean }): Promise<void>;
+  /** What it holds now, with the writes that have been awaited; it stays as it is, whatever is written meanwhile. */
+  view(): StoreView;
   close(): Promise<void>;
 }
 

@@ -11,14 +11,30 @@ export * from './portable-signer.ts';
 export { CONTEXT_BYTES_MAX, isSignatureScheme, SCHEMES, type SchemeSizes, SEED_BYTES, type SignatureScheme } from './schemes.ts';
 export {
   BUCKET_LEAVES_MAX,
+  CHILDREN,
+  childHash,
+  childId,
   decodePage,
   encodePage,
+  isEmptyHash,
+  LEAF_BYTES,
+  leavesOf,
   PAGE_BYTES_MAX,
   type Page,
   type PageId,
+  pageHash,
   pageKey,
   STATE_KEY_BYTES,
 } from './state-page.ts';
 export * from './state-proof.ts';
-export { EMPTY_STATE_ROOT, type PageChange, type PageReader, type StateUpdate, type UpdatedTree, updateTree } from './state-tree.ts';
+export {
+  buildSubtree,
+  EMPTY_STATE_ROOT,
+  openPage,
+  type PageChange,
+  type PageReader,
+  type StateUpdate,
+  type UpdatedTree,
+  updateTree,
+} from './state-tree.ts';
 export { taggedHash } from './tagged-hash.ts';

@@ -73,6 +73,39 @@ export function appendToLog(log: TiledLog, leafHashes: readonly Hash[]): Appende
   return { size, root: view.root(size), tiles };
 }
 
+/**
+ * All that a log needs to grow, and to prove what comes: the hashes of the tiles that are not full yet, from level 0 up.
+ *
+ * @throws {CryptoError} code `TILE_MISSING` when the store is damaged
+ */
+export function logFrontier(log: TiledLog): Uint8Array {
+  const view = new LogView(log.readTile);
+  return concatBytes(...openTiles(log.size).map(({ level, index, hashes }) => view.entries(level, index, hashes)));
+}
+
+/** @returns the tiles that `logFrontier` has put together for a log of this size, or undefined if they are not as many bytes */
+export function frontierTiles(size: number, frontier: Uint8Array): readonly Tile[] | undefined {
+  let at = 0;
+  const tiles = openTiles(size).map(({ level, index, hashes }) => {
+    const start = at;
+    at += hashes * HASH_BYTES;
+    return { level, index, bytes: frontier.slice(start, at) };
+  });
+  return at === frontier.length ? tiles : undefined;
+}
+
+/** Above the longest frontier in bytes: 63 hashes of each level that a log of 2^53 entries has. */
+export const LOG_FRONTIER_BYTES_MAX = 9 * (TILE_HASHES - 1) * HASH_BYTES;
+
+function openTiles(size: number): { readonly level: number; readonly index: number; readonly hashes: number }[] {
+  const open: { level: number; index: number; hashes: number }[] = [];
+  for (let level = 0, entries = size; entries > 0; level++, entries = Math.floor(entries / TILE_HASHES)) {
+    const hashes = entries % TILE_HASHES;
+    if (hashes > 0) open.push({ level, index: Math.floor(entries / TILE_HASHES), hashes });
+  }
+  return open;
+}
+
 /** @throws {CryptoError} code `TILE_MISSING` when the store is damaged */
 export function logRootAt(log: TiledLog): Hash {
   return new LogView(log.readTile).root(log.size);

@@ -93,6 +93,19 @@ export function pageError(code: 'PAGE_MISSING' | 'PAGE_DAMAGED', id: PageId, rea
   });
 }
 
+/**
+ * The subtree at `id` of a tree with more keys elsewhere, or the whole tree at the root, from its leaves alone.
+ *
+ * @param leaves one behind the other, ascending, all of them below `id`; at least one
+ * @returns its hash as the page above names it, and its pages
+ */
+export function buildSubtree(id: PageId, leaves: Uint8Array): UpdatedTree {
+  assert(leaves.length > 0 && leaves.length % LEAF_BYTES === 0, 'leaves are whole');
+  const update = new TreeUpdate({ get: () => undefined });
+  const root = update.place(id, leaves);
+  return { root, pages: Array.from(update.changed, ([at, page]) => ({ id: at, page })) };
+}
+
 /** Part of a sorted list of updates: from `start` up to `end`, which is excluded. */
 interface Batch {
   readonly updates: readonly StateUpdate[];
@@ -119,7 +132,7 @@ class TreeUpdate {
     const leaves = page === null ? NO_LEAVES : leavesOf(page);
     const after = mergeLeaves(leaves, batch);
     if (bytesEqual(after, leaves)) return before;
-    if (after.length > 0) return this.#place(id, after);
+    if (after.length > 0) return this.place(id, after);
     this.changed.set(id, null);
     return EMPTY_STATE_ROOT;
   }
@@ -154,7 +167,7 @@ class TreeUpdate {
       if (isEmptyHash(childHash(before, child))) this.changed.delete(childId(id, child));
       else this.changed.set(childId(id, child), null);
     }
-    if (few.length > 0) return this.#place(id, few);
+    if (few.length > 0) return this.place(id, few);
     this.changed.set(id, null);
     return EMPTY_STATE_ROOT;
   }
@@ -176,7 +189,7 @@ class TreeUpdate {
   }
 
   /** Makes the pages for leaves where there was none, or one bucket. @returns the hash of the uppermost */
-  #place(id: PageId, leaves: Uint8Array): Hash {
+  place(id: PageId, leaves: Uint8Array): Hash {
     const page =
       leaves.length <= BUCKET_LEAVES_MAX * LEAF_BYTES ? bucketOf(leaves) : branchOf(NO_CHILDREN, this.#placeChildren(id, leaves));
     this.changed.set(id, page);
@@ -188,7 +201,7 @@ class TreeUpdate {
     for (let from = 0, to = 0; from < leaves.length; from = to) {
       const child = nibbleAt(leaves, from, id.length);
       while (to < leaves.length && nibbleAt(leaves, to, id.length) === child) to += LEAF_BYTES;
-      children[child] = this.#place(childId(id, child), leaves.subarray(from, to));
+      children[child] = this.place(childId(id, child), leaves.subarray(from, to));
     }
     return children;
   }

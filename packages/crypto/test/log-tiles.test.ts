@@ -6,7 +6,10 @@ import {
   type CryptoError,
   consistencyProof,
   EMPTY_LOG_ROOT,
+  frontierTiles,
   inclusionProof,
+  LOG_FRONTIER_BYTES_MAX,
+  logFrontier,
   logRootAt,
   type Tile,
   type TiledLog,
@@ -214,4 +217,32 @@ test('wire format: root and tile bytes of a known log are pinned', () => {
     '0/3:256',
     '1/0:96',
   ]);
+});
+
+// @mutation packages/crypto/src/log-tiles.ts
+// - if (hashes > 0) open.push({ level, index: Math.floor(entries / TILE_HASHES), hashes });
+// + if (hashes > 0 && level < 1) open.push({ level, index: Math.floor(entries / TILE_HASHES), hashes });
+test('a log goes on from its frontier alone, with the same roots and the same proofs of what comes', () => {
+  fc.assert(
+    fc.property(fc.nat({ max: 4400 }), fc.integer({ min: 1, max: 300 }), (size, more) => {
+      const whole = storedLog(size);
+      const frontier = logFrontier(whole.at(size));
+      expect(frontier.length).toBeLessThanOrEqual(LOG_FRONTIER_BYTES_MAX);
+      const begun = new StoredLog();
+      begun.size = size;
+      for (const { level, index, bytes } of frontierTiles(size, frontier) ?? []) begun.tiles.set(`${level}/${index}`, bytes);
+      expect(logRootAt(begun.at(size))).toEqual(logRootAt(whole.at(size)));
+      const added = leaves.slice(size, size + more);
+      expect(begun.append(added).root).toEqual(whole.append(added).root);
+      const index = size + added.length - 1;
+      expect(inclusionProof(begun.at(begun.size), index)).toEqual(inclusionProof(whole.at(whole.size), index));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('a frontier of another length is none', () => {
+  expect(frontierTiles(65, new Uint8Array(2 * 32))).toHaveLength(2);
+  expect(frontierTiles(65, new Uint8Array(32))).toBeUndefined();
+  expect(frontierTiles(65, new Uint8Array(3 * 32))).toBeUndefined();
 });

@@ -3,9 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   BUCKET_LEAVES_MAX,
+  buildSubtree,
   decodePage,
   EMPTY_STATE_ROOT,
   encodePage,
+  pageHash,
   type StateUpdate,
   sha256,
   type UpdatedTree,
@@ -255,4 +257,26 @@ test('wire format: the root of a known tree and the bytes of its pages are pinne
   expect(pages).toHaveLength(267);
   expect(toHex(sha256(Buffer.concat(pages)))).toBe('fcbb5291a569b7eae6d0a7f5a21ce4f902391bf50ebec01750f50375a4e97ad1');
   expect(bytesEqual(tree.root, naiveStateRoot(tree.entries()))).toBe(true);
+});
+
+// @mutation packages/crypto/src/state-tree.ts
+// - const root = update.place(id, leaves);
+// + const root = update.place('', leaves);
+test('a subtree can be built from its leaves alone, with the pages that it has in the whole tree', () => {
+  fc.assert(
+    fc.property(anyBatch, (batch) => {
+      const tree = new StoredTree();
+      tree.update(batch.filter(({ valueHash }) => valueHash !== null));
+      const entries = [...tree.entries()].sort((a, b) => (toHex(a.key) < toHex(b.key) ? -1 : 1));
+      for (const id of tree.pages.keys()) {
+        const below = entries.filter(({ key }) => toHex(key).startsWith(id));
+        const { root, pages } = buildSubtree(id, concatBytes(...below.flatMap(({ key, valueHash }) => [key, valueHash])));
+        const page = tree.get(id) ?? expect.unreachable();
+        expect(toHex(root)).toBe(toHex(pageHash(page)));
+        const ids = [...tree.pages.keys()].filter((one) => one.startsWith(id));
+        expect(pages.map((one) => one.id).sort()).toEqual(ids.sort());
+        for (const one of pages) expect(one.page).toEqual(tree.get(one.id));
+      }
+    }),
+  );
 });

@@ -15,10 +15,14 @@ import {
   candidatesUpTo,
   firstHeightKey,
   heightKey,
+  includedIdsKey,
+  includedKey,
   keptHeaderKey,
   linkKey,
   numberAtEnd,
+  statusKey,
 } from './keys.ts';
+import { type IncludedIds, includedIdsCodec } from './snapshot-part.ts';
 import { readTransaction, type Transaction } from './transaction.ts';
 
 /** Candidates of decided heights deleted with one apply; the rest follows with the next. */
@@ -84,6 +88,22 @@ export class BlockStore {
     const decoded = decodeHeader(bytes);
     if (!decoded.ok || decoded.value.height !== height) throw LedgerError.damaged('a kept header does not decode', { fields: { height } });
     return decoded.value;
+  }
+
+  /** See `Ledger.includedIds`. @throws {LedgerError} code `LEDGER_DAMAGED` */
+  includedIds(height: number): { readonly timeMs: number; readonly encoded: IncludedIds } | undefined {
+    const bytes = this.#store.get(includedIdsKey(height));
+    if (bytes === undefined) return undefined;
+    const decoded = includedIdsCodec.decode(bytes);
+    const header = decoded.ok ? decodeHeader(decoded.value.header) : decoded;
+    if (!decoded.ok || !header.ok || header.value.height !== height)
+      throw LedgerError.damaged('the ids of a block do not decode', { fields: { height } });
+    return { timeMs: header.value.timeMs, encoded: decoded.value };
+  }
+
+  /** Whether a block holds the transaction, be the block here or not. */
+  isIncluded(txId: Hash): boolean {
+    return this.#store.get(statusKey(txId)) !== undefined || this.#store.get(includedKey(txId)) !== undefined;
   }
 
   /** See `Ledger.linkCertificate`. @throws {LedgerError} code `LEDGER_DAMAGED` */

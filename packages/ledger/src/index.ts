@@ -50,8 +50,19 @@ export { type Salvaged, salvage } from './salvage.ts';
 export { type ScrubStep, scrub } from './scrub.ts';
 export type * from './set-change.ts';
 export type { Member, Offence, OffenceKind, OffencePlace, Performance, Proposal, Registry, Verdict } from './set-kinds.ts';
+export type { SnapshotAnchor, SnapshotIntake } from './snapshot-intake.ts';
+export {
+  isPartName,
+  PART_NAME_BYTES_MAX,
+  type PartName,
+  SNAPSHOT_PART_BYTES_MAX,
+  type SnapshotManifest,
+  snapshotManifestCodec,
+} from './snapshot-part.ts';
+export { Snapshots } from './snapshots.ts';
 export type { Account, Participation, RecordLog, Recovery, Service } from './state-kinds.ts';
 export { type Damage, damageOf, storeDamage } from './store-damage.ts';
+export { takeSnapshot } from './take-snapshot.ts';
 export { decodeContents, decodeTransaction, TRANSACTION_CONTEXT, type Transaction, type TransactionContents } from './transaction.ts';
 export type { TrustPeriod } from './trust-period.ts';
 export { type DryRun, type FaultTolerance, faultTolerance, type ValidatorSet } from './validator-set.ts';

@@ -38,6 +38,16 @@ const PREFIX = {
   firstHeight: prefix(0x0e),
   /** Height -> header of a block that is not here itself: the last of a committee, for proofs. */
   keptHeader: prefix(0x0f),
+  /** Height -> manifest of a snapshot of which all parts are here. */
+  snapshot: prefix(0x10),
+  /** Height, name -> part of a snapshot, being made, being fetched, or whole. */
+  snapshotPart: prefix(0x11),
+  /** Which snapshot is being fetched, and whether it is being taken over. */
+  snapshotTarget: prefix(0x12),
+  /** Height -> header and transaction ids of a block inside the validity window that is not here itself. */
+  includedIds: prefix(0x13),
+  /** Transaction id -> empty: included in a block of those. */
+  included: prefix(0x14),
 
   /** Transaction id -> body hash and standing: what waits in the replica's mempool. */
   pending: prefix(0x20),
@@ -99,6 +109,20 @@ export const recordRangeKey = (service: string, first: number): Uint8Array =>
 export const linkKey = (height: number): Uint8Array => concatBytes(PREFIX.link, uint64Bytes(height));
 export const firstHeightKey = (): Uint8Array => concatBytes(PREFIX.firstHeight);
 export const keptHeaderKey = (height: number): Uint8Array => concatBytes(PREFIX.keptHeader, uint64Bytes(height));
+export const snapshotKey = (height: number): Uint8Array => concatBytes(PREFIX.snapshot, uint64Bytes(height));
+export const snapshotsRange = (): Pick<StoreRange, 'gte' | 'lt'> => rangeOf(concatBytes(PREFIX.snapshot));
+export const snapshotPartKey = (height: number, name: string): Uint8Array =>
+  concatBytes(PREFIX.snapshotPart, uint64Bytes(height), utf8(name));
+/** Parts of all snapshots from a height on. */
+export const snapshotPartsFrom = (height: number): Pick<StoreRange, 'gte' | 'lt'> => ({
+  ...rangeOf(concatBytes(PREFIX.snapshotPart)),
+  gte: concatBytes(PREFIX.snapshotPart, uint64Bytes(height)),
+});
+/** The height in a key made by `snapshotPartKey`. */
+export const snapshotPartHeight = (key: Uint8Array): number => numberAtEnd(key.subarray(0, 1 + 8));
+export const snapshotTargetKey = (): Uint8Array => concatBytes(PREFIX.snapshotTarget);
+export const includedIdsKey = (height: number): Uint8Array => concatBytes(PREFIX.includedIds, uint64Bytes(height));
+export const includedKey = (txId: Hash): Uint8Array => concatBytes(PREFIX.included, txId);
 export const recordKeyKey = (stateKey: Hash, index: number): Uint8Array => concatBytes(PREFIX.recordKey, stateKey, uint64Bytes(index));
 
 export const blockOperation = (block: { readonly hash: Hash; readonly bytes: Uint8Array }): StoreOperation => ({

@@ -9,6 +9,7 @@ import {
   type Result,
   type Store,
   type StoreOperation,
+  type StoreView,
   toHex,
   type Verifier,
 } from '@nacre/base';
@@ -28,7 +29,7 @@ import type { Genesis } from './genesis.ts';
 import { genesisState } from './genesis-state.ts';
 import { changesCommittee, type Header } from './header.ts';
 import type { BlockPlace } from './header-rules.ts';
-import { statusKey, tipKey } from './keys.ts';
+import { tipKey } from './keys.ts';
 import type {
   Applied,
   Candidate,
@@ -47,6 +48,7 @@ import { proposeBlock } from './propose-block.ts';
 import { Prover } from './prover.ts';
 import type { ServiceRecord } from './record.ts';
 import { type RecordPage, RecordStore } from './record-store.ts';
+import { Snapshots } from './snapshots.ts';
 import {
   ACCOUNT,
   type Account,
@@ -60,9 +62,10 @@ import {
   type Service,
 } from './state-kinds.ts';
 import { expiredStatusCodec, readStatus } from './status.ts';
+import { StoredBlocks } from './stored-blocks.ts';
 import { historyTiles, readTip, verifyTail } from './stored-tail.ts';
 import { type StoredTip, storedTipCodec } from './tip.ts';
-import { decodeTransaction, readTransaction, type Transaction, transactionIdOf } from './transaction.ts';
+import { decodeTransaction, readTransaction, type Transaction } from './transaction.ts';
 import { ValidatorSet } from './validator-set.ts';
 import { verifyBlockSignatures } from './verify-block-signatures.ts';
 import { verifyTransaction } from './verify-transaction.ts';
@@ -73,28 +76,29 @@ import { verifyTransaction } from './verify-transaction.ts';
  * `propose` and `check` execute the next block on an overlay and give a candidate; `saveCandidate` makes it durable before it is voted for;
  * `apply` makes the decided one the tip. Methods that read a damaged store throw `LedgerError`, `StoreError` or `CryptoError`.
  */
-export class Ledger {
-  readonly genesis: Genesis;
+export class Ledger extends StoredBlocks {
   readonly #store: Store;
   readonly #verifier: Verifier;
-  readonly #blocks: BlockStore;
   readonly #records: RecordStore;
-  readonly #state: CommittedState;
-  readonly #epochs: EpochBook;
-  readonly #prover: Prover;
-  #tip: Tip;
+  #state!: CommittedState;
+  #epochs!: EpochBook;
+  #prover!: Prover;
+  #tip!: Tip;
   /** RFC 6962 root over all headers up to the tip. */
-  #historyRoot: Hash;
+  #historyRoot!: Hash;
   /** While a block is being written: between the store's change and the tip's, nothing is executed or proven. */
   #applying: Promise<void> | null = null;
 
-  private constructor(dependencies: LedgerDependencies, blocks: BlockStore, stored: StoredTip, block: Block | null) {
-    this.genesis = dependencies.genesis;
+  private constructor(dependencies: LedgerDependencies, blocks: BlockStore, stored: StoredTip, header: Header | null) {
+    super(dependencies.genesis, blocks);
     this.#store = dependencies.store;
     this.#verifier = dependencies.verifier;
-    this.#blocks = blocks;
     this.#records = new RecordStore(dependencies.store, blocks);
-    this.#state = new CommittedState(dependencies.store, stored.stateRoot);
+    this.#takeUp(stored, header);
+  }
+
+  #takeUp(stored: StoredTip, header: Header | null): void {
+    this.#state = new CommittedState(this.#store, stored.stateRoot);
     this.#epochs = new EpochBook(this.#state, this.genesis);
     this.#prover = new Prover({
       state: this.#state,
@@ -109,7 +113,7 @@ export class Ledger {
       linkCertificate: (height) => this.linkCertificate(height),
     });
     this.#historyRoot = stored.historyRoot;
-    this.#tip = tipOf(stored, block?.header ?? null, this.genesis);
+    this.#tip = tipOf(stored, header, this.genesis);
   }
 
   /**
@@ -121,14 +125,15 @@ export class Ledger {
   static async open(dependencies: LedgerDependencies): Promise<Ledger> {
     const { genesis, store, verifier, log } = dependencies;
     const blocks = new BlockStore(genesis, store);
+    await new Snapshots(dependencies).finishAdoption();
     let stored = readTip(store);
     if (stored === undefined) {
       const { tip, operations } = genesisState(genesis);
       await store.write(operations, { sync: true });
       stored = tip;
     }
-    const block = await verifyTail(stored, { genesis, store, blocks, verifier });
-    const ledger = new Ledger(dependencies, blocks, stored, block);
+    const header = await verifyTail(stored, { genesis, store, blocks, verifier });
+    const ledger = new Ledger(dependencies, blocks, stored, header);
     ledger.requireKnownProtocol();
     log.info({ height: stored.height, blockHash: toHex(stored.blockHash) }, 'ledger opened');
     return ledger;
@@ -138,12 +143,29 @@ export class Ledger {
     return this.#tip;
   }
 
+  /** The store as of the tip, for whoever reads a state that stays as it is. Null while a block is being written. */
+  freeze(): { readonly tip: Tip; readonly view: StoreView } | null {
+    return this.#applying === null ? { tip: this.#tip, view: this.#store.view() } : null;
+  }
+
   /**
-   * Lowest height from which on all blocks up to the tip are here with their transactions: 1 unless blocks were pruned, or the chain was taken up
-   * from a snapshot. Records of lower heights are refused as `RECORD_PRUNED`; of their blocks, headers are here that proofs need.
+   * Lets a snapshot be written over the state, and goes on from its block. If that fails, nothing here is of use any more until it is opened anew.
+   *
+   * @param write see `Snapshots.adopt`
    */
-  get firstHeight(): number {
-    return this.#blocks.firstHeight;
+  async adopt(write: () => Promise<void>): Promise<void> {
+    assert(this.#applying === null, 'a snapshot is taken over between two blocks');
+    const { genesis } = this;
+    const adopting = write().then(async () => {
+      const stored = readTip(this.#store);
+      assert(stored !== undefined && stored.height >= this.#tip.height, 'a snapshot leads on');
+      this.#takeUp(stored, await verifyTail(stored, { genesis, store: this.#store, blocks: this.blocks, verifier: this.#verifier }));
+      this.requireKnownProtocol();
+    });
+    this.#applying = adopting.catch(() => undefined);
+    await adopting.finally(() => {
+      this.#applying = null;
+    });
   }
 
   /** Settles when the block that is being written is; null while none is, and then what is read at once fits together. */
@@ -238,7 +260,7 @@ export class Ledger {
     return proposeBlock(request, {
       ...this.#place(),
       execution: this.#execution(request.timeMs),
-      decidedHash: (at) => this.#blocks.hashAt(at),
+      decidedHash: (at) => this.blocks.hashAt(at),
     });
   }
 
@@ -252,7 +274,7 @@ export class Ledger {
   verifyBlockSignatures(block: Block): Promise<Result<void, Refusal>> {
     const { genesis } = this;
     const epochOf = (height: number) => this.epochOf(height);
-    const decidedHash = (height: number) => this.#blocks.hashAt(height);
+    const decidedHash = (height: number) => this.blocks.hashAt(height);
     return verifyBlockSignatures(block, { genesis, verifier: this.#verifier, epochOf, decidedHash });
   }
 
@@ -265,19 +287,7 @@ export class Ledger {
     { block, transactions }: Candidate,
     isStored: (bodyHash: Hash) => boolean = (bodyHash) => this.hasBody(bodyHash),
   ): Promise<void> {
-    await this.#store.write(this.#blocks.saveOperations(block, transactions, isStored), { sync: true });
-  }
-
-  /** Whether the block is stored, decided or not. */
-  hasBlock(hash: Hash): boolean {
-    return this.#blocks.has(hash);
-  }
-
-  /** A stored block with its transactions, whose signatures were verified before it was stored. */
-  loadBlock(hash: Hash): { readonly block: Block; readonly transactions: readonly Transaction[] } | undefined {
-    const block = this.#blocks.block(hash);
-    if (block === undefined) return undefined;
-    return { block, transactions: block.bodyHashes.map((bodyHash) => this.#blocks.transaction(bodyHash)) };
+    await this.#store.write(this.blocks.saveOperations(block, transactions, isStored), { sync: true });
   }
 
   /**
@@ -309,11 +319,11 @@ export class Ledger {
     const { height, timeMs } = block.header;
     const history = appendToLog({ size: height - 1, readTile: historyTiles(this.#store) }, [leafHash(blockHash)]);
     const stored: StoredTip = { height, blockHash, stateRoot: effects.stateRoot, historyRoot: history.root, certificate };
-    const operations: StoreOperation[] = await this.#blocks.decideOperations(block, transactions);
+    const operations: StoreOperation[] = await this.blocks.decideOperations(block, transactions);
     const statuses = effects.outcomes.map((outcome, index) => ({ txId: (transactions[index] as Transaction).txId, ...outcome }));
     operations.push(...decisionOperations({ height, effects, historyTiles: history.tiles, statuses }));
     if (certificate !== null && changesCommittee(block.header))
-      operations.push(this.#blocks.linkOperation(this.committeeAt(height), certificate));
+      operations.push(this.blocks.linkOperation(this.committeeAt(height), certificate));
     operations.push({ type: 'put', key: tipKey(), value: storedTipCodec.encode(stored) });
     await this.#store.write(operations, { sync: false });
     this.#state.advance(effects);
@@ -329,46 +339,13 @@ export class Ledger {
     return (height, validator) => recent.find((credited) => credited.height === height)?.validators.includes(validator) ?? true;
   }
 
-  blockAt(height: number): Block | undefined {
-    return this.#blocks.at(height);
-  }
-
-  blockByHash(hash: Hash): Block | undefined {
-    return this.#blocks.block(hash);
-  }
-
   /**
    * The canonical certificate of a decided block; for the tip, the one that it was applied with. Of a block that came by sync the signers are
    * certain and the signatures are not: whoever passes such a certificate on verifies it first.
    */
   certificateAt(height: number): Certificate | undefined {
     if (height === this.#tip.height) return this.#tip.certificate ?? undefined;
-    return this.#blocks.at(height + 1)?.parentCertificate ?? undefined;
-  }
-
-  /** Minimal certificate, verified when it was stored, of a block after which another committee decides; undefined for any other block. */
-  linkCertificate(height: number): Certificate | undefined {
-    return this.#blocks.link(height);
-  }
-
-  headerAt(height: number): Header | undefined {
-    return this.#blocks.headerAt(height);
-  }
-
-  /** Encoded transaction by body hash, whether it waits, or stands in a block. */
-  body(bodyHash: Hash): Uint8Array | undefined {
-    return this.#blocks.body(bodyHash);
-  }
-
-  /** Whether the store has the body. */
-  hasBody(bodyHash: Hash): boolean {
-    return this.#blocks.body(bodyHash) !== undefined;
-  }
-
-  /** Id of a stored transaction, read without decoding the whole of it: a block may list thousands. */
-  transactionId(bodyHash: Hash): Hash | undefined {
-    const bytes = this.#blocks.body(bodyHash);
-    return bytes === undefined ? undefined : transactionIdOf(bytes, this.genesis);
+    return this.blocks.at(height + 1)?.parentCertificate ?? undefined;
   }
 
   /** Final status of a transaction; undefined if this node knows of none. */
@@ -448,7 +425,7 @@ export class Ledger {
       height: this.#tip.height + 1,
       timeMs,
       state: this.#state,
-      isIncluded: (txId: Hash) => this.#store.get(statusKey(txId)) !== undefined,
+      isIncluded: (txId: Hash) => this.isIncluded(txId),
     });
   }
 }

@@ -11,6 +11,7 @@ import {
   type StoreEntry,
   type StoreOperation,
   type StoreRange,
+  type StoreView,
   toHex,
   utf8,
 } from '@nacre/base';
@@ -50,6 +51,7 @@ const LOST_TABLE = /\.(ldb|sst): (Invalid argument|No such file or directory)$/;
 const REFETCH_HINT = 'Move the store away and start again: the node fetches the chain from its peers. Keep the key and the vote journal.';
 
 type Database = ClassicLevel<Uint8Array, Uint8Array>;
+type Snapshot = ReturnType<Database['snapshot']>;
 
 /**
  * LevelDB as the store of a node.
@@ -129,9 +131,34 @@ export class LevelStore implements Store {
 
   /** @throws {StoreError} as `get` */
   async scan(range: StoreRange): Promise<StoreEntry[]> {
+    return this.#scan(range);
+  }
+
+  /**
+   * Large values that the value log has moved since are read where they are now; one that was overwritten or deleted since is gone. Its methods
+   * throw as those of the store.
+   */
+  view(): StoreView {
+    let snapshot: Snapshot;
+    try {
+      snapshot = this.#database.snapshot();
+    } catch (error) {
+      throw storeError(error, this.#path);
+    }
+    return {
+      get: (key) => {
+        const stored = this.#stored(key, snapshot);
+        return stored === undefined ? undefined : (this.#pointed(key, stored) ?? this.get(key));
+      },
+      scan: (range) => this.#scan(range, snapshot),
+      close: () => snapshot.close(),
+    };
+  }
+
+  async #scan(range: StoreRange, snapshot?: Snapshot): Promise<StoreEntry[]> {
     let rows: [Uint8Array, Uint8Array][];
     try {
-      rows = await this.#database.iterator(range).all();
+      rows = await this.#database.iterator({ ...range, snapshot }).all();
     } catch (error) {
       throw storeError(error, this.#path);
     }
@@ -271,9 +298,9 @@ export class LevelStore implements Store {
     }
   }
 
-  #stored(key: Uint8Array): Uint8Array | undefined {
+  #stored(key: Uint8Array, snapshot?: Snapshot): Uint8Array | undefined {
     try {
-      return this.#database.getSync(key);
+      return this.#database.getSync(key, { snapshot });
     } catch (error) {
       throw storeError(error, this.#path);
     }

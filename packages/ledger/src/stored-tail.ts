@@ -8,6 +8,7 @@ import { EpochBook } from './epoch-book.ts';
 import type { EpochInfo } from './epoch-info.ts';
 import { LedgerError } from './errors.ts';
 import type { Genesis } from './genesis.ts';
+import { blockHash, type Header } from './header.ts';
 import { historyTileKey, statusKey, tipKey } from './keys.ts';
 import { readState } from './overlay.ts';
 import { COMMITTEE, EPOCH, PARAMETERS, REGISTRY } from './set-kinds.ts';
@@ -41,11 +42,13 @@ export function historyTiles(store: Store): TileReader {
  *
  * @throws {LedgerError} codes `LEDGER_DAMAGED`, `LEDGER_FOREIGN`
  */
-export async function verifyTail(tip: StoredTip, tail: Tail): Promise<Block | null> {
+export async function verifyTail(tip: StoredTip, tail: Tail): Promise<Header | null> {
   const { genesis, blocks, store } = tail;
   try {
-    const block = tip.height === 0 ? null : tipBlock(tip, blocks);
-    const network = block === null ? tip.blockHash : block.header.genesisHash;
+    const isBase = tip.height > 0 && tip.height < blocks.firstHeight;
+    const block = tip.height === 0 || isBase ? null : tipBlock(tip, blocks);
+    const header = isBase ? baseHeader(tip, blocks) : (block?.header ?? null);
+    const network = header === null ? tip.blockHash : header.genesisHash;
     if (!bytesEqual(network, genesis.hash)) throw LedgerError.foreign(genesis.hash);
     const state = new CommittedState(store, tip.stateRoot);
     checkValue(state, PARTICIPATION, null);
@@ -53,14 +56,14 @@ export async function verifyTail(tip: StoredTip, tail: Tail): Promise<Block | nu
     checkValue(state, PARAMETERS, null);
     const epochs = new EpochBook(state, genesis);
     checkEpoch(state, epochs.current.info);
-    if (block === null) return null;
-    require(bytesEqual(block.header.stateRoot, tip.stateRoot), 'the state is not that of the last block');
-    checkHistory(tip, block, store);
-    for (const service of servicesOf(block, tail)) checkLog(state, service);
+    if (header === null) return null;
+    require(bytesEqual(header.stateRoot, tip.stateRoot), 'the state is not that of the last block');
+    checkHistory(tip, header, store);
+    if (block !== null) for (const service of servicesOf(block, tail)) checkLog(state, service);
     const decidedIn = epochs.of(tip.height);
     checkEpoch(state, decidedIn);
     await checkTipCertificate(tip, decidedIn.committee, tail);
-    return block;
+    return header;
   } catch (cause) {
     if (cause instanceof LedgerError || !(cause instanceof NacreError)) throw cause;
     throw LedgerError.damaged(cause.message, { cause, fields: cause.fields });
@@ -75,9 +78,17 @@ function tipBlock(tip: StoredTip, blocks: BlockStore): Block {
   return block;
 }
 
-function checkHistory(tip: StoredTip, block: Block, store: Store): void {
+/** Of the block that a snapshot was made after: it is not here itself. */
+function baseHeader(tip: StoredTip, blocks: BlockStore): Header {
+  const header = blocks.headerAt(tip.height);
+  if (header === undefined || !bytesEqual(blockHash(header), tip.blockHash))
+    throw LedgerError.damaged('the header of the snapshot is missing or is another one', { fields: { height: tip.height } });
+  return header;
+}
+
+function checkHistory(tip: StoredTip, header: Header, store: Store): void {
   const readTile = historyTiles(store);
-  require(bytesEqual(logRootAt({ size: tip.height - 1, readTile }), block.header.historyRoot), 'the history is not that of the last block');
+  require(bytesEqual(logRootAt({ size: tip.height - 1, readTile }), header.historyRoot), 'the history is not that of the last block');
   require(bytesEqual(logRootAt({ size: tip.height, readTile }), tip.historyRoot), 'the history does not end in the last block');
 }
 

@@ -64,8 +64,14 @@ export interface Transaction {
   readonly bytes: Uint8Array;
 }
 
-function transactionBodyHash(txId: Hash, signature: Uint8Array): Hash {
-  return taggedHash(BODY_TAG, txId, taggedHash(SIGNATURE_TAG, signature));
+/** What stands for a signature in a body's hash. */
+export function signatureHash(signature: Uint8Array): Hash {
+  return taggedHash(SIGNATURE_TAG, signature);
+}
+
+/** The body's hash of a transaction of which only two hashes are known. */
+export function bodyHashOf(txId: Hash, hashOfSignature: Hash): Hash {
+  return taggedHash(BODY_TAG, txId, hashOfSignature);
 }
 
 /** The canonical encoding of `contents` and the hash of it that is signed. */
@@ -130,7 +136,7 @@ export function readTransaction(bytes: Uint8Array, genesis: Genesis): Result<Tra
   const { chain, account, keyId, nonce, validUntilMs } = wire;
   const contents: TransactionContents = { chain, account, keyId, nonce, validUntilMs, operations: operations.value };
   const txId = taggedHash(TRANSACTION_ID_TAG, contentsBytes(bytes, signatureLength));
-  return ok({ txId, bodyHash: transactionBodyHash(txId, signature), contents, signature, limits: null, bytes });
+  return ok({ txId, bodyHash: bodyHashOf(txId, signatureHash(signature)), contents, signature, limits: null, bytes });
 }
 
 /**

@@ -164,8 +164,8 @@ describe('a proposal', () => {
 
 describe('a candidate', () => {
   // @mutation packages/ledger/src/ledger.ts
-  // - await this.#store.write(this.#blocks.saveOperations(block, transactions, isStored), { sync: true });
-  // + await this.#store.write(this.#blocks.saveOperations(block, transactions, isStored), { sync: false });
+  // - await this.#store.write(this.blocks.saveOperations(block, transactions, isStored), { sync: true });
+  // + await this.#store.write(this.blocks.saveOperations(block, transactions, isStored), { sync: false });
   test('that was saved survives a power cut with all bodies, and is executed again', async () => {
     const store = new MemoryStore();
     const { chain, writer } = await TestChain.withService({ store });

@@ -86,6 +86,28 @@ describe('values', () => {
   });
 });
 
+describe('a view', () => {
+  // @mutation packages/ledger/src/level-store.ts
+  // - scan: (range) => this.#scan(range, snapshot),
+  // + scan: (range) => this.#scan(range),
+  // @mutation packages/ledger/src/level-store.ts
+  // - return this.#database.getSync(key, { snapshot });
+  // + return this.#database.getSync(key);
+  test('shows what was there when it was taken, whatever is written since', async () => {
+    const store = await LevelStore.open(path, OPTIONS);
+    await store.write([put('a', '1'), put('b', '1')], { sync: false });
+    const view = store.view();
+    await store.write([put('a', '2'), { type: 'delete', key: utf8('b') }, put('c', '2')], { sync: true });
+    expect(view.get(utf8('a'))).toEqual(utf8('1'));
+    expect(view.get(utf8('c'))).toBeUndefined();
+    const seen = await view.scan({ gte: utf8('a'), lt: utf8('z'), limit: 9 });
+    expect(seen.map(({ value }) => value)).toEqual([utf8('1'), utf8('1')]);
+    await view.close();
+    expect(store.get(utf8('a'))).toEqual(utf8('2'));
+    await store.close();
+  });
+});
+
 /** Sees each batch when it is written, with its number of operations, and may throw instead. */
 function watchBatches(onWrite: (operations: number, options: object) => void): void {
   const make = ClassicLevel.prototype.batch as () => ChainedBatch<ClassicLevel, string, string>;

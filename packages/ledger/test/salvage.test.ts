@@ -44,6 +44,7 @@ function damaged(store: MemoryStore, keys: readonly Uint8Array[]): Store {
       return entries;
     },
     write: () => Promise.reject(new Error('nothing is written to a damaged store')),
+    view: () => store.view(),
     close: async () => {},
   };
 }

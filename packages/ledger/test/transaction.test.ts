@@ -117,8 +117,8 @@ describe('a transaction', () => {
   });
 
   // @mutation packages/ledger/src/transaction.ts
-  // - return taggedHash(BODY_TAG, txId, taggedHash(SIGNATURE_TAG, signature));
-  // + return taggedHash(BODY_TAG, txId, taggedHash(SIGNATURE_TAG, signature.subarray(1)));
+  // - return taggedHash(SIGNATURE_TAG, signature);
+  // + return taggedHash(SIGNATURE_TAG, signature.subarray(1));
   test('keeps its id under another signature and gets another body', () => {
     const decode = (first: number) => {
       const signature = new Uint8Array(SIGNATURE_BYTES);

@@ -90,6 +90,27 @@ const pruning = z.strictObject({
   keepDays: z.number().min(0).max(36_500).default(0).describe('days of block time that are kept; 0: not bound by their age'),
 });
 
+const HEIGHTS_MAX = 1_000_000_000;
+const snapshot = z.strictObject({
+  intervalBlocks: z
+    .int()
+    .min(0)
+    .max(HEIGHTS_MAX)
+    .default(LOCAL_CONFIGURATION.snapshotIntervalBlocks)
+    .describe('a snapshot of the state is made for others at about every multiple of this height; 0 for none'),
+  keep: z.int().min(1).max(16).default(LOCAL_CONFIGURATION.snapshotsKept).describe('snapshots that are kept, each as large as the state'),
+  fetch: z
+    .boolean()
+    .default(true)
+    .describe('whether a node that is far behind takes up a snapshot; false where it is to have all blocks from the first on'),
+  behindBlocks: z
+    .int()
+    .min(1)
+    .max(HEIGHTS_MAX)
+    .default(20_000)
+    .describe('blocks behind from which on it does; where no peer has the blocks, it does at once'),
+});
+
 /** `config.json` of a home. Every key has a default, none but these is accepted, and none decides whether a block is valid. */
 export const configurationSchema = z.strictObject({
   genesis: z.string().min(1).max(TEXT_MAX).default('genesis.json').describe('genesis file, relative to the home'),
@@ -105,6 +126,7 @@ export const configurationSchema = z.strictObject({
   logs: logs.prefault({}),
   pruning: pruning.prefault({}).describe('which blocks are kept: what either keeps stays, and with both 0 everything does'),
   scrub: scrub.prefault({}),
+  snapshot: snapshot.prefault({}),
   consensus: consensus.prefault({}),
 });
 

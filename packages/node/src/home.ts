@@ -148,6 +148,7 @@ const NO_STORE: Store = {
   get: () => undefined,
   scan: () => Promise.resolve([]),
   write: () => Promise.reject(new Error('a new home writes nothing to its store')),
+  view: () => NO_STORE,
   close: () => Promise.resolve(),
 };
 

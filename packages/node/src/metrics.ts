@@ -125,6 +125,9 @@ function addConsensusMetrics(registry: Registry, backend: NodeBackend): void {
   });
   addGauge(registry, 'consensus_voting', '1 while this process may sign votes', () => Number(backend.status().voting));
   addGauge(registry, 'blocksync_syncing', '1 while blocks are fetched to catch up', () => Number(backend.status().mode === 'syncing'));
+  addGauge(registry, 'statesync_syncing', '1 while a snapshot of the state is fetched', () => Number(backend.status().snapshot !== null));
+  addGauge(registry, 'statesync_parts', 'Parts of that snapshot that are here', () => backend.status().snapshot?.parts ?? 0);
+  addGauge(registry, 'statesync_parts_total', 'Parts that it has, as peers say', () => backend.status().snapshot?.partsTotal ?? 0);
   addGauge(registry, 'mempool_size', 'Pending transactions', () => backend.status().pending);
   addGauge(registry, 'mempool_size_bytes', 'Bytes of the pending transactions', () => backend.status().pendingBytes);
 }

@@ -21,7 +21,7 @@ export interface NetworkView {
   readonly signerTrouble: string | null;
   /** Of the admitted peers that proved to be validators. */
   readonly connected: readonly Address[];
-  readonly replica: Pick<ReplicaStatus, 'mode' | 'voting' | 'doubt' | 'peers'>;
+  readonly replica: Pick<ReplicaStatus, 'mode' | 'voting' | 'doubt' | 'peers' | 'snapshot'>;
   readonly idleIntervalMs: number;
   /** Since this process applied a block, or started. */
   readonly sinceProgressMs: number;
@@ -45,7 +45,7 @@ export function networkState(view: NetworkView): NetworkState {
   const isValidator = self !== null && view.committee.indexOf(self) !== null;
   const unreachable = isValidator ? quorumMissing(view, self) : followerIsolated(view);
   if (unreachable !== null) return { state: 'PARTITIONED', reason: unreachable };
-  if (replica.mode === 'syncing') return { state: 'RECOVERING', reason: 'catching up with the chain from peers' };
+  if (replica.mode === 'syncing') return { state: 'RECOVERING', reason: howItSyncs(replica) };
   if (replica.doubt !== null) {
     const reason = `the vote journal is in doubt (${replica.doubt.code}): silent until the network has decided the recovery of this validator`;
     return { state: 'RECOVERING', reason };
@@ -59,6 +59,12 @@ export function networkState(view: NetworkView): NetworkState {
   }
   if (isValidator && !replica.voting) return { state: 'RECOVERING', reason: whyMute(view) };
   return { state: 'NORMAL', reason: null };
+}
+
+function howItSyncs({ snapshot }: Pick<ReplicaStatus, 'snapshot'>): string {
+  if (snapshot === null) return 'catching up with the chain from peers';
+  const { height, parts, partsTotal } = snapshot;
+  return `taking up the state after block ${height} from peers: ${parts} of about ${partsTotal} parts`;
 }
 
 function whyMute({ sinceStartMs }: NetworkView): string {

@@ -28,6 +28,12 @@ export type NodeErrorCode =
   | 'HOME_IN_USE'
   /** Stores of this home were damaged again and again: see `setStoreAside`. */
   | 'STORE_DAMAGED_AGAIN'
+  /** A file of a snapshot is spoilt, of another network, or not what was decided. */
+  | 'SNAPSHOT_INVALID'
+  /** A snapshot of a block that the node has passed. */
+  | 'SNAPSHOT_OLD'
+  /** No snapshot can be made of the node as it is. */
+  | 'SNAPSHOT_NONE'
   /** What waiting cannot mend between a node and its signer; `fields.reason` says what. */
   | 'SIGNER_UNUSABLE'
   /** Another signer listens on this socket. */

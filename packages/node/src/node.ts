@@ -4,7 +4,7 @@ import { createVerifier } from '@nacre/crypto/native';
 import type { Retention } from '@nacre/ledger';
 import { FileDirectory, LevelStore } from '@nacre/ledger/level';
 import { Libp2pTransport } from '@nacre/network';
-import { Replica } from '@nacre/replica';
+import { Replica, type ReplicaConfiguration } from '@nacre/replica';
 import { restoreBans, serveAdminSocket } from './admin-socket.ts';
 import type { NodeConfiguration } from './configuration-schema.ts';
 import { gossipRules } from './gossip-rules.ts';
@@ -96,7 +96,13 @@ async function composeNode(
   opened.defer(() => transport.stop());
   await restoreBans(paths.bannedPeers, transport.gate);
   const replica = await Replica.open(
-    { genesis, validator, configuration: configuration.consensus, scrub: configuration.scrub, pruning: retentionOf(configuration) },
+    {
+      genesis,
+      validator,
+      configuration: replicaConfiguration(configuration),
+      scrub: configuration.scrub,
+      pruning: retentionOf(configuration),
+    },
     { clock, random, store, directory, transport, reclaim: (ranges) => disk.reclaim(ranges), verifier, log },
   );
   parts.replica = replica;
@@ -166,6 +172,11 @@ function observeNetwork({ replica, transport, home, configuration }: Observed) {
       sinceStartMs: nowMs - startedAtMs,
     });
   };
+}
+
+function replicaConfiguration({ consensus, snapshot }: NodeConfiguration): ReplicaConfiguration {
+  const snapshotBehindBlocks = snapshot.fetch ? snapshot.behindBlocks : null;
+  return { ...consensus, snapshotIntervalBlocks: snapshot.intervalBlocks, snapshotsKept: snapshot.keep, snapshotBehindBlocks };
 }
 
 function validatorKey({ ledger }: Replica, address: Address): Uint8Array | undefined {

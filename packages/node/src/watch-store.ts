@@ -17,6 +17,20 @@ export function watchStore(store: Store, found: (error: unknown) => void): Store
     },
     scan: (range) => store.scan(range).catch(tell),
     write: (operations, options) => store.write(operations, options),
+    view: () => {
+      const view = store.view();
+      return {
+        get: (key) => {
+          try {
+            return view.get(key);
+          } catch (error) {
+            return tell(error);
+          }
+        },
+        scan: (range) => view.scan(range).catch(tell),
+        close: () => view.close(),
+      };
+    },
     close: () => store.close(),
   };
 }

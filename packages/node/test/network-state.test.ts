@@ -14,7 +14,7 @@ const healthy: NetworkView = {
   self: a,
   signerTrouble: null,
   connected: [b, c, d],
-  replica: { mode: 'consensus', voting: true, doubt: null, peers: 3 },
+  replica: { mode: 'consensus', voting: true, doubt: null, peers: 3, snapshot: null },
   idleIntervalMs: 10_000,
   sinceProgressMs: 0,
   sinceStartMs: 60_000,

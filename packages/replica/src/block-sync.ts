@@ -54,6 +54,7 @@ export class BlockSync {
   readonly #dependencies: Dependencies;
   #ended = false;
   #proving = false;
+  #fruitless = false;
   /** Greatest height that verified certificates have shown to be decided since the last run, or begun: see `provenBy`. */
   #provenHeight = 0;
 
@@ -91,6 +92,13 @@ export class BlockSync {
     return this.needed();
   }
 
+  /** Whether someone who claims to be ahead had no block to show for it since this was last asked: it may have a snapshot. */
+  takeFruitless(): boolean {
+    const was = this.#fruitless;
+    this.#fruitless = false;
+    return was;
+  }
+
   end(): void {
     this.#ended = true;
   }
@@ -125,7 +133,10 @@ export class BlockSync {
     const { tip } = ledger;
     const committee = ledger.committeeAt(tip.height + 1);
     const answer = await requests.headers(peerId, tip.height + 1, HEADERS_PER_REQUEST_MAX);
-    if (answer === null || answer.headers.length === 0 || answer.certificate === null) return null;
+    if (answer === null || answer.headers.length === 0 || answer.certificate === null) {
+      this.#fruitless = true;
+      return null;
+    }
     const { headers, certificate } = answer;
     const refusal = unlinked(tip, headers, certificate);
     if (refusal !== null) {

@@ -28,6 +28,12 @@ export interface ReplicaConfiguration {
   readonly pendingBytesMax: number;
   /** The share of both that one account may hold, as a divisor. At it: `ACCOUNT_FULL`, retryable; others are still admitted. */
   readonly accountShareDivisor: number;
+  /** A snapshot of the state is made for others at the first fit block from each multiple of this height on; 0: none is made. */
+  readonly snapshotIntervalBlocks: number;
+  /** How many of them are kept, each about as large as the state. */
+  readonly snapshotsKept: number;
+  /** Blocks behind the others from which on a snapshot is fetched instead of blocks; null: never, so that this node has all blocks. */
+  readonly snapshotBehindBlocks: number | null;
 }
 
 /** Suits validators on one machine or in one room. */
@@ -45,4 +51,7 @@ export const LOCAL_CONFIGURATION: ReplicaConfiguration = {
   pendingCountMax: 20_000,
   pendingBytesMax: 64 * 1024 * 1024,
   accountShareDivisor: 2,
+  snapshotIntervalBlocks: 10_000,
+  snapshotsKept: 2,
+  snapshotBehindBlocks: 20_000,
 };

@@ -234,6 +234,37 @@ export class Mempool {
     else written.catch(() => {});
   }
 
+  /** Whether a client was promised something here that is not final. */
+  get hasPromises(): boolean {
+    return this.#acknowledged.size > 0;
+  }
+
+  /**
+   * Call before a snapshot is taken over: of what cannot come any more after its block, nobody here will know whether it came before. It is
+   * forgotten, durably, and is not said to have expired.
+   *
+   * @returns how many of them a client was promised
+   */
+  async leapTo(timeMs: number): Promise<number> {
+    const passed = [...this.#byId.values()].filter(({ transaction }) => transaction.contents.validUntilMs < timeMs);
+    for (const pending of passed) this.#remove(pending);
+    if (passed.length > 0)
+      await this.#write(
+        passed.map(({ transaction }) => ({ type: 'delete', key: pendingKey(transaction.txId) })),
+        true,
+      );
+    return passed.filter(({ acknowledged }) => acknowledged).length;
+  }
+
+  /** Call after a snapshot was taken over: drops what its ids have shown to be in a block. */
+  async dropIncluded(): Promise<void> {
+    const included = [...this.#byId.values()].filter(({ transaction }) => this.#ledger.isIncluded(transaction.txId));
+    await this.settle(
+      included.map(({ transaction }) => transaction.txId),
+      this.#ledger.tip.timeMs,
+    );
+  }
+
   /** Reads back what was admitted before the process ended. Call once, before anything else. */
   async restore(nowMs: number): Promise<void> {
     assert(this.#byId.size === 0, 'the mempool is restored before it is used');
@@ -263,6 +294,8 @@ export class Mempool {
   }
 
   #expiry(transaction: Transaction): StoreOperation[] {
+    // It may stand in a block that is not here: then it has not expired, and how it ended is not known.
+    if (this.#ledger.isIncluded(transaction.txId)) return [{ type: 'delete', key: pendingKey(transaction.txId) }];
     return [
       { type: 'put', key: expiredKey(transaction.txId), value: this.#ledger.expiredValue() },
       { type: 'delete', key: pendingKey(transaction.txId) },
@@ -279,7 +312,8 @@ export class Mempool {
     const { pendingCountMax, pendingBytesMax, accountShareDivisor } = this.#bounds;
     const size = transaction.bytes.length;
     // It may have been decided while its signature was verified. Pending, it would expire one day and take its block's body along.
-    if (this.#ledger.transactionStatus(transaction.txId) !== undefined) return { code: 'DUPLICATE', txId: toHex(transaction.txId) };
+    if (this.#ledger.transactionStatus(transaction.txId) !== undefined || this.#ledger.isIncluded(transaction.txId))
+      return { code: 'DUPLICATE', txId: toHex(transaction.txId) };
     if (this.#byId.size >= pendingCountMax || this.#bytes + size > pendingBytesMax) {
       return { code: 'MEMPOOL_FULL', count: this.#byId.size, bytes: this.#bytes, pendingCountMax, pendingBytesMax };
     }

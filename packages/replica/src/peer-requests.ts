@@ -1,5 +1,5 @@
 import { bytesEqual, type Hash, type Refusal, type Transport, toHex } from '@nacre/base';
-import { type Block, decodeBlock, type Ledger, type Transaction } from '@nacre/ledger';
+import { type Block, decodeBlock, type Ledger, type PartName, type SnapshotManifest, type Transaction } from '@nacre/ledger';
 import type { PeerTable } from './peer-table.ts';
 import {
   ANSWER_BYTES_MAX,
@@ -73,6 +73,16 @@ export class PeerRequests {
 
   async blocks(peerId: string, from: number, count: number): Promise<BlocksAnswer | null> {
     return this.#ask(peerId, { kind: 'blocks', from, count });
+  }
+
+  /** @returns the snapshots that the peer says it has; null if it did not answer */
+  async snapshots(peerId: string): Promise<readonly SnapshotManifest[] | null> {
+    return (await this.#ask(peerId, { kind: 'snapshots' }))?.manifests ?? null;
+  }
+
+  /** @returns as many of the parts, from the first one on, as the peer gave */
+  async snapshotParts(peerId: string, height: number, names: readonly PartName[]): Promise<readonly Uint8Array[]> {
+    return (await this.#ask(peerId, { kind: 'snapshot-parts', height, names }))?.parts ?? [];
   }
 
   penalize(peerId: string, offence: Refusal): void {

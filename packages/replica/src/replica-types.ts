@@ -15,6 +15,7 @@ import type {
 } from '@nacre/base';
 import type { Genesis, Retention } from '@nacre/ledger';
 import type { ReplicaConfiguration } from './configuration.ts';
+import type { SnapshotProgress } from './snapshot-sync.ts';
 import type { ScrubOptions } from './store-care.ts';
 import type { ValidatorKeys } from './validator-keys.ts';
 
@@ -65,4 +66,6 @@ export interface ReplicaStatus {
   readonly pending: number;
   readonly pendingBytes: number;
   readonly peers: number;
+  /** The snapshot that is being fetched; null while none is. */
+  readonly snapshot: SnapshotProgress | null;
 }

@@ -1,6 +1,6 @@
 import { type Address, bytesEqual, fail, type Hash, type Peer, type StoreOperation, type Timer } from '@nacre/base';
 import { CommitCollector, type RoundState, type Vote } from '@nacre/consensus';
-import { type Applied, Ledger, PARAMETER_RULES, type Transaction, VoteJournal } from '@nacre/ledger';
+import { type Applied, Ledger, PARAMETER_RULES, Snapshots, type Transaction, VoteJournal } from '@nacre/ledger';
 import { BlockSync } from './block-sync.ts';
 import { LOCAL_CONFIGURATION, type ReplicaConfiguration } from './configuration.ts';
 import { EarlyMessages } from './early-messages.ts';
@@ -17,6 +17,8 @@ import { Recovery } from './recovery.ts';
 import type { ReplicaDependencies, ReplicaOptions, ReplicaStatus } from './replica-types.ts';
 import { Serving } from './serving.ts';
 import { SigningWatch } from './signing-watch.ts';
+import { SnapshotMaking } from './snapshot-making.ts';
+import { SnapshotSync } from './snapshot-sync.ts';
 import type { StoreStatus } from './store-care.ts';
 import { StoreKeeper } from './store-keeper.ts';
 import { type Admission, type SubmissionStatus, TransactionDesk } from './transaction-desk.ts';
@@ -56,6 +58,8 @@ export class Replica {
   /** Null where the key is in this process. */
   readonly #signing: SigningWatch | null;
   readonly #sync: BlockSync;
+  readonly #snapshotSync: SnapshotSync;
+  readonly #snapshotMaking: SnapshotMaking;
   readonly #serving: Serving;
   readonly #transactions: TransactionDesk;
   readonly #twins: TwinWatch;
@@ -108,7 +112,18 @@ export class Replica {
     };
     this.#transactions = new TransactionDesk({ ledger, mempool, clock, transport, work: () => this.#driver?.work() });
     const { chain, identity } = this.#context;
-    this.#serving = new Serving({ chain, ledger, mempool, verifier });
+    const snapshots = new Snapshots({ genesis: options.genesis, store: dependencies.store, verifier, log });
+    this.#snapshotSync = new SnapshotSync(this.#configuration, {
+      ledger,
+      mempool,
+      snapshots,
+      peers: this.#peers,
+      requests: this.#requests,
+      log,
+      clock,
+    });
+    this.#snapshotMaking = new SnapshotMaking(this.#configuration, { ledger, snapshots, clock, log });
+    this.#serving = new Serving({ chain, ledger, mempool, snapshots, verifier });
     this.#twins = new TwinWatch({ chain, guard: this.#guard, ledger, transport, verifier, log, identity });
     this.reach = new ReachWatch({
       self: options.validator?.address ?? null,
@@ -197,8 +212,10 @@ export class Replica {
     this.#mode = 'stopped';
     this.#tick?.cancel();
     this.#sync.end();
+    this.#snapshotSync.end();
     this.#driver?.end();
     await this.#keeper.stop();
+    await this.#snapshotMaking.end();
     await this.#running;
   }
 
@@ -221,6 +238,7 @@ export class Replica {
       pending: this.#mempool.count,
       pendingBytes: this.#mempool.bytes,
       peers: this.#peers.size,
+      snapshot: this.#snapshotSync.progress,
     };
   }
 
@@ -276,8 +294,9 @@ export class Replica {
         this.ledger.requireKnownProtocol();
         if (this.#forgotten !== null) await this.#enterDoubt(this.#forgotten);
         while (this.#signing?.recallDue) await this.#recall(this.#signing);
-        if (this.#sync.needed()) {
+        if (this.#sync.needed() || this.#snapshotSync.needed()) {
           this.#mode = 'syncing';
+          await this.#leap();
           await this.#sync.run();
           if (!this.#isStopped()) this.#mode = 'consensus';
           continue;
@@ -299,6 +318,13 @@ export class Replica {
       this.#dependencies.log.error({ error: error instanceof Error ? error.message : String(error) }, 'replica stopped by a failure');
       throw error;
     }
+  }
+
+  /** A snapshot instead of blocks: where nobody has them, or where they are many and no client of ours waits to hear how they ended. */
+  async #leap(): Promise<void> {
+    const onlyWay = this.#snapshotSync.needed();
+    if (!onlyWay && (!this.#snapshotSync.worthwhile || this.#mempool.hasPromises)) return;
+    await this.#snapshotMaking.without(() => this.#keeper.without(() => this.#snapshotSync.run({ onlyWay })));
   }
 
   #isStopped(): boolean {
@@ -336,6 +362,7 @@ export class Replica {
     reportEpoch({ ledger: this.ledger, log: this.#dependencies.log });
     if (this.#journal?.needsRotation) await this.#journal.rotate({ keepAbove: applied.height });
     this.#keeper.afterBlock();
+    if (this.#mode === 'consensus') this.#snapshotMaking.afterBlock();
     for (const listener of this.#listeners) listener(applied);
   }
 
@@ -445,7 +472,8 @@ export class Replica {
 
   /** Whoever claims to be far ahead of us must prove it before that interrupts the height at hand. */
   async #checkClaims(): Promise<void> {
-    if (await this.#sync.prove()) this.#driver?.end();
+    const isProven = (await this.#sync.prove()) || (this.#sync.takeFruitless() && (await this.#snapshotSync.prove()));
+    if (isProven) this.#driver?.end();
   }
 
   async #onInstanceAnswer(view: PeerView, answer: Extract<Message, { kind: 'instance-answer' }>): Promise<void> {
@@ -534,5 +562,6 @@ export class Replica {
     this.#failure ??= { error };
     this.#driver?.end();
     this.#sync.end();
+    this.#snapshotSync.end();
   }
 }

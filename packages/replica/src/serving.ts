@@ -1,6 +1,6 @@
 import { bytesEqual, type Hash, type Verifier } from '@nacre/base';
 import { type Certificate, type ChainContext, verifyCertificate } from '@nacre/consensus';
-import type { Header, Ledger } from '@nacre/ledger';
+import type { Header, Ledger, PartName, Snapshots } from '@nacre/ledger';
 import type { Mempool } from './mempool.ts';
 import {
   ANSWER_BYTES_MAX,
@@ -10,6 +10,8 @@ import {
   decodeRequest,
   encodeAnswer,
   type HeadersAnswer,
+  PARTS_ANSWER_BYTES,
+  SNAPSHOTS_PER_ANSWER_MAX,
 } from './wire.ts';
 
 /** Verdicts over kept certificates that are remembered, one boolean each. Beyond: forgotten and verified anew. */
@@ -19,6 +21,7 @@ interface Sources {
   readonly chain: ChainContext;
   readonly ledger: Ledger;
   readonly mempool: Mempool;
+  readonly snapshots: Snapshots;
   readonly verifier: Verifier;
 }
 
@@ -45,7 +48,26 @@ export class Serving {
         return encodeAnswer('headers', await this.#certifiedHeaders(request.value.from, request.value.count));
       case 'blocks':
         return encodeAnswer('blocks', this.#blocks(request.value.from, request.value.count));
+      case 'snapshots':
+        return encodeAnswer('snapshots', { manifests: (await this.#sources.snapshots.list()).slice(0, SNAPSHOTS_PER_ANSWER_MAX) });
+      case 'snapshot-parts':
+        return encodeAnswer('snapshot-parts', { parts: this.#snapshotParts(request.value.height, request.value.names) });
     }
+  }
+
+  /** Only of a snapshot that is whole: what is being fetched may be false. */
+  #snapshotParts(height: number, names: readonly PartName[]): Uint8Array[] {
+    const { snapshots } = this.#sources;
+    const parts: Uint8Array[] = [];
+    if (snapshots.manifest(height) === undefined) return parts;
+    let bytes = 0;
+    for (const name of names) {
+      const part = bytes < PARTS_ANSWER_BYTES ? snapshots.part(height, name) : undefined;
+      if (part === undefined) break;
+      parts.push(part);
+      bytes += part.length;
+    }
+    return parts;
   }
 
   #bodies(hashes: readonly Hash[]): BodiesAnswer {

@@ -47,6 +47,7 @@ export class StoreCare {
   #timer: Timer | null = null;
   #turn: Promise<void> = Promise.resolve();
   #stopped = false;
+  #paused = false;
   #part: StoreStatus['part'] = null;
   #passes = 0;
   #bytes = 0;
@@ -59,6 +60,17 @@ export class StoreCare {
 
   start(): void {
     if (this.#options.bytesPerSecond > 0) this.#schedule(TURN_MS);
+  }
+
+  /** Goes through nothing while `work` writes over all of it, and then begins anew. */
+  async without(work: () => Promise<void>): Promise<void> {
+    this.#paused = true;
+    this.#timer?.cancel();
+    await this.#turn;
+    this.#pass = null;
+    await work();
+    this.#paused = false;
+    if (!this.#stopped) this.start();
   }
 
   /** Waits for the step under way. */
@@ -108,7 +120,7 @@ export class StoreCare {
     this.#pass ??= scrub({ ledger, store });
     const helping = (bytesPerSecond * TURN_MS) / 1000;
     let bytes = 0;
-    while (bytes < helping && !this.#stopped) {
+    while (bytes < helping && !this.#stopped && !this.#paused) {
       const next = await this.#pass.next();
       if (next.done) {
         this.#pass = null;
@@ -123,6 +135,7 @@ export class StoreCare {
       if (step.damage !== null) this.#take(step.damage);
     }
     this.#bytes += bytes;
-    if (!this.#stopped) this.#schedule(this.#pass === null ? intervalMs : Math.max(TURN_MS, (bytes / bytesPerSecond) * 1000));
+    if (!this.#stopped && !this.#paused)
+      this.#schedule(this.#pass === null ? intervalMs : Math.max(TURN_MS, (bytes / bytesPerSecond) * 1000));
   }
 }

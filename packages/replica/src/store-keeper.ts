@@ -38,6 +38,11 @@ export class StoreKeeper {
     await Promise.all([this.#care.stop(), this.#pruner.stop()]);
   }
 
+  /** See {@link StoreCare.without}. */
+  without(work: () => Promise<void>): Promise<void> {
+    return this.#care.without(work);
+  }
+
   /** Call now and then: asks peers for what waits to be mended. */
   tick(): Promise<void> {
     return this.#mender.tick();

@@ -1,5 +1,5 @@
 import { ByteListType, ByteVectorType, ContainerType, ListCompositeType, type Type } from '@chainsafe/ssz';
-import { concatBytes, FRAME_BYTES_MAX, fail, HASH_BYTES, type Hash, ok, type Refusal, type Result } from '@nacre/base';
+import { concatBytes, FRAME_BYTES_MAX, fail, fromUtf8, HASH_BYTES, type Hash, ok, type Refusal, type Result, utf8 } from '@nacre/base';
 import {
   BoundedUintType,
   bitsToValidators,
@@ -26,7 +26,20 @@ import {
   voteFromWire,
   voteToWire,
 } from '@nacre/consensus';
-import { BLOCK_BYTES_MAX, decodeHeader, encodeHeader, HEADER_BYTES_MAX, type Header, PARAMETER_RULES } from '@nacre/ledger';
+import {
+  BLOCK_BYTES_MAX,
+  decodeHeader,
+  encodeHeader,
+  HEADER_BYTES_MAX,
+  type Header,
+  isPartName,
+  PARAMETER_RULES,
+  PART_NAME_BYTES_MAX,
+  type PartName,
+  SNAPSHOT_PART_BYTES_MAX,
+  type SnapshotManifest,
+  snapshotManifestCodec,
+} from '@nacre/ledger';
 import { INSTANCE_BYTES } from './instance-guard.ts';
 
 /** First byte of every frame. Another one is refused: versions meet at the handshake, not here. */
@@ -41,6 +54,14 @@ export const BODIES_PER_REQUEST_MAX = 1024;
 export const HEADERS_PER_REQUEST_MAX = 512;
 /** Blocks asked for at once. */
 export const BLOCKS_PER_REQUEST_MAX = 64;
+/** Parts of a snapshot asked for at once. */
+export const PARTS_PER_REQUEST_MAX = 16;
+/** Bytes of parts after which an answer takes no further one. */
+export const PARTS_ANSWER_BYTES = 2 * 1024 * 1024;
+/** Snapshots that one answer names, the newest. */
+export const SNAPSHOTS_PER_ANSWER_MAX = 4;
+/** Above the encoding of a manifest in bytes. */
+const MANIFEST_BYTES_MAX = 64;
 /** Counted for each item of an answer besides its bytes: more than SSZ's offsets take. */
 export const ANSWER_ITEM_OVERHEAD_BYTES = 64;
 /** Bytes of an answer. The server stops before it; one block with its bodies always fits by the genesis' limits. */
@@ -68,7 +89,10 @@ export type Request =
   | { readonly kind: 'block'; readonly hash: Hash }
   | { readonly kind: 'bodies'; readonly hashes: readonly Hash[] }
   | { readonly kind: 'headers'; readonly from: number; readonly count: number }
-  | { readonly kind: 'blocks'; readonly from: number; readonly count: number };
+  | { readonly kind: 'blocks'; readonly from: number; readonly count: number }
+  /** Which snapshots of the state the peer has. */
+  | { readonly kind: 'snapshots' }
+  | { readonly kind: 'snapshot-parts'; readonly height: number; readonly names: readonly PartName[] };
 
 export interface BlockAnswer {
   readonly block: Uint8Array | null;
@@ -85,7 +109,17 @@ export interface HeadersAnswer {
 export interface BlocksAnswer {
   readonly blocks: readonly { readonly block: Uint8Array; readonly bodies: readonly Uint8Array[] }[];
 }
+export interface SnapshotsAnswer {
+  /** The newest first. */
+  readonly manifests: readonly SnapshotManifest[];
+}
+export interface SnapshotPartsAnswer {
+  /** In the order asked for, as many from the first one on as the peer has and an answer takes. */
+  readonly parts: readonly Uint8Array[];
+}
 export interface Answers {
+  readonly snapshots: SnapshotsAnswer;
+  readonly 'snapshot-parts': SnapshotPartsAnswer;
   readonly block: BlockAnswer;
   readonly bodies: BodiesAnswer;
   readonly headers: HeadersAnswer;
@@ -103,6 +137,12 @@ const hashBytes = new ByteVectorType(HASH_BYTES);
 function read<Value>(result: Result<Value, Refusal>): Value {
   if (!result.ok) throw new RangeError(result.error.code);
   return result.value;
+}
+
+function partNameOf(bytes: Uint8Array): PartName {
+  const name = fromUtf8(bytes);
+  if (name === undefined || !isPartName(name)) throw new RangeError('no name of a part');
+  return name;
 }
 
 function codecOf<Wire, Value>(
@@ -203,6 +243,21 @@ const REQUEST_CODECS: { readonly [Kind in Request['kind']]: Codec<RequestOf<Kind
     ({ from, count }) => ({ from, count }),
     ({ from, count }) => ({ kind: 'blocks', from, count }),
   ),
+  snapshots: codecOf(
+    'snapshots request',
+    new ContainerType({ one: FlagType }),
+    () => ({ one: 1 }),
+    ({ one }) => {
+      if (one !== 1) throw new RangeError('it asks for nothing');
+      return { kind: 'snapshots' };
+    },
+  ),
+  'snapshot-parts': codecOf(
+    'snapshot parts request',
+    new ContainerType({ height: Uint53Type, names: new ListCompositeType(new ByteListType(PART_NAME_BYTES_MAX), PARTS_PER_REQUEST_MAX) }),
+    ({ height, names }) => ({ height, names: names.map(utf8) }),
+    ({ height, names }) => ({ kind: 'snapshot-parts', height, names: names.map(partNameOf) }),
+  ),
 };
 
 const ANSWER_CODECS: { readonly [Kind in Request['kind']]: Codec<Answers[Kind]> } = {
@@ -244,6 +299,18 @@ const ANSWER_CODECS: { readonly [Kind in Request['kind']]: Codec<Answers[Kind]> 
     ({ blocks }) => ({ blocks: blocks.map(({ block, bodies }) => ({ block, bodies: [...bodies] })) }),
     ({ blocks }) => ({ blocks }),
   ),
+  snapshots: codecOf(
+    'snapshots answer',
+    new ContainerType({ manifests: new ListCompositeType(new ByteListType(MANIFEST_BYTES_MAX), SNAPSHOTS_PER_ANSWER_MAX) }),
+    ({ manifests }) => ({ manifests: manifests.map(snapshotManifestCodec.encode) }),
+    ({ manifests }) => ({ manifests: manifests.map((manifest) => read(snapshotManifestCodec.decode(manifest))) }),
+  ),
+  'snapshot-parts': codecOf(
+    'snapshot parts answer',
+    new ContainerType({ parts: new ListCompositeType(new ByteListType(SNAPSHOT_PART_BYTES_MAX), PARTS_PER_REQUEST_MAX) }),
+    ({ parts }) => ({ parts: [...parts] }),
+    ({ parts }) => ({ parts }),
+  ),
 };
 
 /** Second byte of a frame: the position here. Never reordered, only extended. */
@@ -257,7 +324,7 @@ const MESSAGE_KINDS: readonly Message['kind'][] = [
   'instance-answer',
   'reach',
 ];
-const REQUEST_KINDS: readonly Request['kind'][] = ['block', 'bodies', 'headers', 'blocks'];
+const REQUEST_KINDS: readonly Request['kind'][] = ['block', 'bodies', 'headers', 'blocks', 'snapshots', 'snapshot-parts'];
 
 function frame(kind: number, payload: Uint8Array): Uint8Array {
   return concatBytes(Uint8Array.of(WIRE_VERSION, kind), payload);

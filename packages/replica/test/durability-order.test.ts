@@ -140,8 +140,8 @@ describe('before a proposal leaves', () => {
   // - ...ready.sign.map((message) => this.#blockDurable(message)),
   // +
   // @mutation packages/ledger/src/ledger.ts
-  // - await this.#store.write(this.#blocks.saveOperations(block, transactions, isStored), { sync: true });
-  // + await this.#store.write(this.#blocks.saveOperations(block, transactions, isStored), { sync: false });
+  // - await this.#store.write(this.blocks.saveOperations(block, transactions, isStored), { sync: true });
+  // + await this.#store.write(this.blocks.saveOperations(block, transactions, isStored), { sync: false });
   test('its block is synced with its bodies', async () => {
     const { actor, puppets } = await stage.replicaAmongPuppets(proposer);
     actor.home.store.syncs.shut();

@@ -79,7 +79,14 @@ const request: fc.Arbitrary<Request> = fc.oneof(
   fc.record({ kind: fc.constant('bodies' as const), hashes: fc.array(hash, { maxLength: 5 }) }),
   fc.record({ kind: fc.constant('headers' as const), from: height, count: fc.integer({ min: 1, max: HEADERS_PER_REQUEST_MAX }) }),
   fc.record({ kind: fc.constant('blocks' as const), from: height, count: fc.integer({ min: 1, max: 64 }) }),
+  fc.record({ kind: fc.constant('snapshots' as const) }),
+  fc.record({
+    kind: fc.constant('snapshot-parts' as const),
+    height,
+    names: fc.array(fc.constantFrom('history', 'links/0', 'state/', 'state/0f', 'ids/12'), { maxLength: 5 }),
+  }),
 );
+const count = fc.nat(1000);
 
 let headers: Header[];
 beforeAll(async () => {
@@ -98,6 +105,13 @@ const answers: fc.Arbitrary<{ [Kind in Request['kind']]: { kind: Kind; answer: A
     kind: fc.constant('blocks' as const),
     answer: fc.record({ blocks: fc.array(fc.record({ block: bytes, bodies: fc.array(bytes, { maxLength: 3 }) }), { maxLength: 4 }) }),
   }),
+  fc.record({
+    kind: fc.constant('snapshots' as const),
+    answer: fc.record({
+      manifests: fc.array(fc.record({ height, links: count, logs: count, ids: count, stateParts: count, bytes: height }), { maxLength: 4 }),
+    }),
+  }),
+  fc.record({ kind: fc.constant('snapshot-parts' as const), answer: fc.record({ parts: fc.array(bytes, { maxLength: 5 }) }) }),
 );
 
 describe('what is encoded decodes to the same', () => {
@@ -187,7 +201,7 @@ describe('bytes of a stranger', () => {
 
   test('of an unknown kind are refused as such', () => {
     expect(decodeMessage(Uint8Array.of(1, 8))).toEqual({ ok: false, error: { code: 'FRAME_KIND', kind: 8 } });
-    expect(decodeRequest(Uint8Array.of(1, 4))).toEqual({ ok: false, error: { code: 'FRAME_KIND', kind: 4 } });
+    expect(decodeRequest(Uint8Array.of(1, 6))).toEqual({ ok: false, error: { code: 'FRAME_KIND', kind: 6 } });
     expect(decodeRequest(Uint8Array.of(1))).toEqual({ ok: false, error: { code: 'FRAME_KIND', kind: null } });
   });
 
@@ -292,11 +306,15 @@ describe('fixtures: a change here splits the network', () => {
     'bodies request': () => encodeRequest({ kind: 'bodies', hashes: [fill(1), fill(2)] }),
     'headers request': () => encodeRequest({ kind: 'headers', from: 7, count: 512 }),
     'blocks request': () => encodeRequest({ kind: 'blocks', from: 7, count: 64 }),
+    'snapshots request': () => encodeRequest({ kind: 'snapshots' }),
+    'snapshot parts request': () => encodeRequest({ kind: 'snapshot-parts', height: 7, names: ['history', 'state/0f'] }),
     'block answer': () => encodeAnswer('block', { block: fill(7, 100) }),
     'no block answer': () => encodeAnswer('block', { block: null }),
     'bodies answer': () => encodeAnswer('bodies', { bodies: [fill(1, 10)] }),
     'headers answer': () => encodeAnswer('headers', { headers: [], certificate: certified }),
     'blocks answer': () => encodeAnswer('blocks', { blocks: [{ block: fill(7, 100), bodies: [fill(1, 10), fill(2, 20)] }] }),
+    'snapshots answer': () => encodeAnswer('snapshots', { manifests: [{ height: 7, links: 1, logs: 2, ids: 3, stateParts: 4, bytes: 5 }] }),
+    'snapshot parts answer': () => encodeAnswer('snapshot-parts', { parts: [fill(7, 100), fill(8, 10)] }),
   };
 
   test.each(Object.entries(frames))('%s', (name, frame) => {
@@ -318,9 +336,13 @@ const PINNED: Readonly<Record<string, string>> = {
   'bodies request': 'a9d57e634b7fab40',
   'headers request': 'b5d2ef3085747134',
   'blocks request': '64c9ad5f6106ff98',
+  'snapshots request': '8c976f1fa59e7dba',
+  'snapshot parts request': 'b490fb33a054197e',
   'block answer': 'fbfe2dff16b06150',
   'no block answer': '78e77c903e8800b6',
   'bodies answer': 'a52867c86146c54e',
   'headers answer': '723f70972c9e963e',
   'blocks answer': 'f18c325438d83414',
+  'snapshots answer': '1ef6c2d1209a6416',
+  'snapshot parts answer': '0e956784266db246',
 };

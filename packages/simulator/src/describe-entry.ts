@@ -73,6 +73,9 @@ function frameName(
     case 'headers':
     case 'blocks':
       return `${message.kind} from ${message.from}, ${message.count}`;
+    case 'snapshot-parts':
+      return `parts ${message.names.join(', ')} of the snapshot of ${message.height}`;
+    case 'snapshots':
     case 'block':
     case 'bodies':
     case 'transactions':

@@ -1,4 +1,4 @@
-import { assert, NacreError, type Store, type StoreEntry, type StoreOperation, type StoreRange } from '@nacre/base';
+import { assert, NacreError, type Store, type StoreEntry, type StoreOperation, type StoreRange, type StoreView } from '@nacre/base';
 import type { DiskTiming } from './disk-timing.ts';
 import type { FaultTally } from './fault-tally.ts';
 import type { ProcessLife } from './process-life.ts';
@@ -81,6 +81,10 @@ export class StoreDisk {
       write: (operations, { sync }) => {
         check();
         return this.#write(life, operations, sync);
+      },
+      view: () => {
+        check();
+        return this.#view(life);
       },
       close: async () => {
         check();
@@ -172,6 +176,21 @@ export class StoreDisk {
     }
     if (!this.#values.has(key)) this.#keys.insert(key);
     this.#values.set(key, value);
+  }
+
+  #view(life: ProcessLife): StoreView {
+    const then = new StoreDisk(this.#dependencies);
+    for (const [key, value] of this.#values) then.#set({ key, value });
+    for (const key of this.#unreadable) then.#unreadable.add(key);
+    return {
+      get: (key) => {
+        const text = keyText(key);
+        if (then.#unreadable.has(text)) throw unreadable();
+        return then.#values.get(text);
+      },
+      scan: (range) => then.#scan(life, range),
+      close: async () => {},
+    };
   }
 
   /** The entries as of the call, like a LevelDB snapshot, told a little later. */

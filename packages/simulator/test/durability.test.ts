@@ -19,8 +19,8 @@ test('an acknowledged transaction survives power cuts of all replicas, because a
 });
 
 // @mutation packages/ledger/src/ledger.ts
-// - await this.#store.write(this.#blocks.saveOperations(block, transactions, isStored), { sync: true });
-// + await this.#store.write(this.#blocks.saveOperations(block, transactions, isStored), { sync: false });
+// - await this.#store.write(this.blocks.saveOperations(block, transactions, isStored), { sync: true });
+// + await this.#store.write(this.blocks.saveOperations(block, transactions, isStored), { sync: false });
 test('a block that may be decided survives power cuts of all replicas, because it is synced before any prepare', async () => {
   const { heights } = await survive(2);
   expect(heights).toBeGreaterThan(50);

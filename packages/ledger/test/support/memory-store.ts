@@ -1,4 +1,13 @@
-import { compareBytes, fromHex, type Store, type StoreEntry, type StoreOperation, type StoreRange, toHex } from '@nacre/base';
+import {
+  compareBytes,
+  fromHex,
+  type Store,
+  type StoreEntry,
+  type StoreOperation,
+  type StoreRange,
+  type StoreView,
+  toHex,
+} from '@nacre/base';
 
 /** A store in memory that forgets at a crash what no synced write followed, all of it: the worst LevelDB may do. */
 export class MemoryStore implements Store {
@@ -31,6 +40,12 @@ export class MemoryStore implements Store {
       this.#set(key, operation.type === 'put' ? operation.value.slice() : undefined);
     }
     if (sync) this.#undo.length = 0;
+  }
+
+  view(): StoreView {
+    const then = new MemoryStore();
+    for (const [key, value] of this.#values) then.#values.set(key, value);
+    return then;
   }
 
   async close(): Promise<void> {}

@@ -33,8 +33,8 @@ const STATUS_OF: readonly (readonly [pattern: RegExp, status: ExitStatus])[] = [
     EXIT.configuration,
   ],
   [/^(RPC_UNREACHABLE|ADMIN_UNREACHABLE)$/, EXIT.unreachable],
-  [/^(RPC_REFUSED|ADMIN_REFUSED)$/, EXIT.refused],
-  [/^(PROOF_INVALID|CHECKPOINT_EXPIRED|CHECK_FAILED)$/, EXIT.invalid],
+  [/^(RPC_REFUSED|ADMIN_REFUSED|SNAPSHOT_OLD|SNAPSHOT_NONE)$/, EXIT.refused],
+  [/^(PROOF_INVALID|CHECKPOINT_EXPIRED|CHECK_FAILED|SNAPSHOT_INVALID)$/, EXIT.invalid],
   [/^(STORE_|LEDGER_|JOURNAL_|DIRECTORY_)/, EXIT.storage],
   [/^NOT_FINAL$/, EXIT.pending],
 ];

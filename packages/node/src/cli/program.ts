@@ -12,6 +12,7 @@ import { addNodeCommands } from './commands/node-commands.ts';
 import { addQueryCommands } from './commands/query-commands.ts';
 import { addRecordCommands } from './commands/record-commands.ts';
 import { addSignerCommand } from './commands/signer-command.ts';
+import { addSnapshotCommand } from './commands/snapshot-command.ts';
 import { addValidatorCommands } from './commands/validator-commands.ts';
 import { addWatchCommand } from './commands/watch-command.ts';
 import { EXIT } from './exit-status.ts';
@@ -62,6 +63,7 @@ export async function runCli(args: readonly string[], io: CommandIo): Promise<nu
   addHomeCommands(program, context);
   addNodeCommands(program, context);
   addSignerCommand(program, context);
+  addSnapshotCommand(program, context);
   addQueryCommands(program, context);
   addValidatorCommands(program, context);
   addEvidenceCommand(program, context);

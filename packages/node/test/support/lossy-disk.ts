@@ -34,6 +34,7 @@ export class LossyDisk {
       await this.beforeSync();
       this.#syncedValues = new Map(this.#values);
     },
+    view: () => this.store,
     close: async () => {},
   };
 

@@ -1,4 +1,4 @@
-import type { Store, StoreEntry, StoreOperation, StoreRange } from '@nacre/base';
+import type { Store, StoreEntry, StoreOperation, StoreRange, StoreView } from '@nacre/base';
 import { Gate } from './gate.ts';
 
 /** A store in memory that loses at a power cut whatever no synced write followed. */
@@ -33,6 +33,10 @@ export class MemoryStore implements Store {
       this.#set(operation.key, operation.type === 'put' ? operation.value.slice() : undefined);
     }
     if (sync) this.#undo.length = 0;
+  }
+
+  view(): StoreView {
+    return this.copy();
   }
 
   async close(): Promise<void> {}

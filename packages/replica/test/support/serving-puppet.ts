@@ -1,15 +1,17 @@
-import type { Ledger } from '@nacre/ledger';
+import { type Ledger, Snapshots } from '@nacre/ledger';
 import { type Answers, decodeAnswer, encodeAnswer, LOCAL_CONFIGURATION, type Message, type Request } from '@nacre/replica';
 import { Mempool } from '../../src/mempool.ts';
 import { Serving } from '../../src/serving.ts';
 import { MemoryStore } from './memory-store.ts';
 import type { Puppet } from './puppet.ts';
+import { silentLog } from './test-chain.ts';
 import { testVerifier } from './test-keys.ts';
 
-/** Answers as an honest replica with that ledger does. */
-export function serve(puppet: Puppet, ledger: Ledger): void {
+/** Answers as an honest replica with that ledger does, and with the snapshots of a store. */
+export function serve(puppet: Puppet, ledger: Ledger, store = new MemoryStore()): void {
   const mempool = new Mempool(LOCAL_CONFIGURATION, { ledger, store: new MemoryStore() });
-  const serving = new Serving({ chain: ledger.genesis.context, ledger, mempool, verifier: testVerifier });
+  const snapshots = new Snapshots({ genesis: ledger.genesis, store, verifier: testVerifier, log: silentLog });
+  const serving = new Serving({ chain: ledger.genesis.context, ledger, mempool, snapshots, verifier: testVerifier });
   puppet.answer = (_, frame) => serving.answer(frame);
 }
 
