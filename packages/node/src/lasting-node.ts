@@ -69,6 +69,7 @@ export async function startLastingNode(home: NodeHome, configuration: NodeConfig
     get peerId() {
       return current.peerId;
     },
+    status: () => current.status(),
     finished,
     stop: async () => {
       stopped = true;

@@ -4,7 +4,7 @@ import { createVerifier } from '@nacre/crypto/native';
 import type { Retention } from '@nacre/ledger';
 import { FileDirectory, LevelStore } from '@nacre/ledger/level';
 import { Libp2pTransport } from '@nacre/network';
-import { Replica, type ReplicaConfiguration } from '@nacre/replica';
+import { Replica, type ReplicaConfiguration, type ReplicaStatus } from '@nacre/replica';
 import { restoreBans, serveAdminSocket } from './admin-socket.ts';
 import type { NodeConfiguration } from './configuration-schema.ts';
 import { gossipRules } from './gossip-rules.ts';
@@ -34,6 +34,8 @@ export interface RunningNode {
   /** Where other nodes can connect to this one, peer id included. */
   readonly multiaddrs: readonly string[];
   readonly peerId: string;
+  /** As it is now. */
+  readonly status: () => ReplicaStatus;
   /** Settles when the node has stopped; rejects with what made it stop by itself: a disk that failed, or a bug. */
   readonly finished: Promise<void>;
   /** Ends after the write under way. May be called more than once. */
@@ -135,7 +137,13 @@ async function composeNode(
     { network: genesis.network, genesisHash: toHex(genesis.hash), address, peerId: transport.peerId, version: VERSION },
     'node started',
   );
-  return { rpcUrl: rpc.url, multiaddrs: transport.multiaddrs(), peerId: transport.peerId, finished: replica.finished };
+  return {
+    rpcUrl: rpc.url,
+    multiaddrs: transport.multiaddrs(),
+    peerId: transport.peerId,
+    status: () => replica.status(),
+    finished: replica.finished,
+  };
 }
 
 function retentionOf({ pruning }: NodeConfiguration): Retention {

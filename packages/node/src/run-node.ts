@@ -7,15 +7,21 @@ import type { RunningNode } from './node.ts';
 import { type NodeLog, openNodeLog } from './node-log.ts';
 import { connectSigner } from './signer/connect-signer.ts';
 import { listenForStop } from './stop-wish.ts';
+import { SyncProgress } from './sync-progress.ts';
 
 /** A clean stop that takes longer than this, in ms, is cut short; what was acknowledged is durable anyway. */
 const STOP_MS_MAX = 30_000;
+/** Between two looks at a node that may be catching up, in ms; where no terminal shows a bar, between two lines. */
+const PROGRESS_MS = 250;
+const PROGRESS_LINE_MS = 10_000;
 
 export interface RunOptions {
   readonly home: string;
   readonly flags: Readonly<Partial<Record<SettingFlag, string>>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly terminal: (line: string) => void;
+  /** Puts a text in place of the one before on a terminal; absent where there is none. */
+  readonly bar?: (text: string) => void;
   /** Called once, when the RPC answers. */
   readonly ready: (node: RunningNode, configuration: NodeConfiguration) => void;
 }
@@ -26,7 +32,7 @@ export interface RunOptions {
  *
  * @throws whatever keeps the node from starting, or stopped it: a full disk, a damaged store
  */
-export async function runNode({ home, flags, environment, terminal, ready }: RunOptions): Promise<void> {
+export async function runNode({ home, flags, environment, terminal, bar, ready }: RunOptions): Promise<void> {
   const paths = homePaths(home);
   const file = { path: paths.configuration, text: await readConfigurationText(paths) };
   const configuration = readConfiguration({ file, environment, flags });
@@ -36,7 +42,7 @@ export async function runNode({ home, flags, environment, terminal, ready }: Run
   try {
     const ignored = unknownVariables(environment);
     if (ignored.length > 0) log.warn({ ignored }, 'environment variables that no setting has the name of are ignored');
-    await runUntilTold(opened, configuration, { log, terminal, environment, ready });
+    await runUntilTold(opened, configuration, { log, terminal, bar, environment, ready });
   } catch (error) {
     log.error({ error }, 'node failed');
     throw error;
@@ -46,6 +52,7 @@ export async function runNode({ home, flags, environment, terminal, ready }: Run
 }
 
 interface Surroundings extends Pick<RunOptions, 'terminal' | 'environment' | 'ready'> {
+  readonly bar: RunOptions['bar'] | undefined;
   readonly log: NodeLog;
 }
 
@@ -64,6 +71,9 @@ async function runUntilTold(home: OpenedHome, configuration: NodeConfiguration, 
     const node = await startLastingNode({ ...home, validator }, configuration, { log, say: terminal });
     try {
       ready(node, configuration);
+      const progress = showProgress(node, surroundings);
+      void node.finished.catch(() => undefined).then(() => clearInterval(progress));
+      void told.stop.then(() => clearInterval(progress));
       const why = await Promise.race([told.stop, node.finished.then(() => 'the replica ended')]);
       log.info({ why }, 'node stopping');
       terminal(`stopping: ${why}`);
@@ -83,6 +93,22 @@ async function runUntilTold(home: OpenedHome, configuration: NodeConfiguration, 
     letGo();
     told.close();
   }
+}
+
+/** Shows how far a node is that catches up. */
+function showProgress(node: RunningNode, { terminal, bar }: Surroundings): NodeJS.Timeout {
+  const progress = new SyncProgress();
+  let isShown = false;
+  const look = (): void => {
+    const text = progress.look(node.status(), performance.now());
+    if (bar === undefined) {
+      if (text !== null) terminal(text);
+    } else if (text !== null || isShown) {
+      bar(text ?? '');
+      isShown = text !== null;
+    }
+  };
+  return setInterval(look, bar === undefined ? PROGRESS_LINE_MS : PROGRESS_MS);
 }
 
 /** The line that says where a node is, for people and for whoever waits for it. */

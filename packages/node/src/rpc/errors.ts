@@ -100,6 +100,12 @@ export const RPC_ERRORS = {
     false,
     'Ask a node that keeps all blocks (firstHeight 1), or go on from nextIndex.',
   ),
+  EVIDENCE_PRUNED: entry(
+    -32044,
+    'The offence was proven in a block that is not on this node.',
+    false,
+    'Ask a node that keeps all blocks (firstHeight 1), or go on from the next offence.',
+  ),
   RECORD_UNKNOWN: entry(-32022, 'The service has no record with this index.', true, 'Indexes go from 0 to below recordCount.'),
   NO_CERTIFICATE: entry(-32023, 'The certificate of the latest block is not here yet.', true, 'Try again after the next block.'),
   PROOF_BUSY: entry(-32024, 'Blocks came faster than the proof could be made.', true, 'Try again.'),

@@ -76,6 +76,7 @@ export function addNodeCommands(program: Command, context: CommandContext): void
       flags: flagsOf(options),
       environment: context.io.environment,
       terminal: (line) => context.io.stderr(`${line}\n`),
+      ...(process.stderr.isTTY ? { bar: (text: string) => context.io.stderr(`\r\u001b[K${text}`) } : {}),
       ready: (node) => context.io.stdout(`${readyLine(node, context.json)}\n`),
     });
   }

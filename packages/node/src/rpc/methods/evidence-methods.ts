@@ -4,6 +4,7 @@ import { formatAddress } from '@nacre/crypto';
 import type { Offence } from '@nacre/ledger';
 import { z } from 'zod';
 import type { NodeBackend } from '../../backend.ts';
+import { RpcError } from '../errors.ts';
 import { defineMethod, type Method } from '../method.ts';
 import { toBase64 } from '../present.ts';
 import { addressText, base64Text, count, hashText } from '../schemas.ts';
@@ -43,7 +44,7 @@ export function evidenceMethods({ ledger, genesis }: NodeBackend): Method[] {
       summary: 'Proven offences with both signed messages and the key that signed them: whoever has the genesis can verify them offline.',
       params: z.strictObject({ from: count.default(0), limit: z.int().min(1).max(PAGE_MAX).default(PAGE_DEFAULT) }),
       result: z.strictObject({ offences: z.array(OffenceJson), nextFrom: count.nullable().describe('Null at the end') }),
-      errors: [],
+      errors: ['EVIDENCE_PRUNED'],
       handle: ({ from, limit }) => {
         const { validatorSet } = ledger;
         const page = validatorSet.offences({ from, limit });
@@ -58,6 +59,8 @@ export function evidenceMethods({ ledger, genesis }: NodeBackend): Method[] {
     const at = ledger.epochOf(height);
     const body = ledger.body(bodyHash);
     const transaction = body && ledger.read(body);
+    // A node that has taken up a snapshot has the state, in which the offence is, and not the block that proves it.
+    if (body === undefined) throw new RpcError('EVIDENCE_PRUNED', { offence: number, provenHeight });
     assert(at !== undefined && transaction?.ok === true, 'what a decided block holds can be read');
     const found = transaction.value.contents.operations[operation];
     assert(found?.kind === 'evidence', 'an offence names the operation that proved it');
