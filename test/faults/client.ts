@@ -137,7 +137,8 @@ export class Client {
     if (this.#desk.known.length === 0) return true;
     const txId = this.#random.pick(this.#desk.known);
     const common = this.#common();
-    const answer = (await this.#ask('tx_get', { txId })) as SeenStatus | null;
+    const raw = (await this.#ask('tx_get', { txId })) as SeenStatus | null;
+    const answer = raw === null ? null : seenStatus(raw);
     this.#desk.record({ ...common, kind: 'status', txId, answer, answeredMs: this.#desk.nowMs() });
     return answer !== null;
   }
@@ -162,6 +163,20 @@ export interface RawRecord extends Omit<SeenRecord, 'name'> {
 
 export function seenRecord({ index, txId, height, key, payload }: RawRecord): SeenRecord {
   return { index, txId, height, key, name: payload.name };
+}
+
+/** Without the transaction, which the node shows as well. */
+export function seenStatus(raw: SeenStatus): SeenStatus {
+  switch (raw.status) {
+    case 'admitted':
+    case 'unknown':
+      return { status: raw.status };
+    case 'committed':
+    case 'failed':
+      return { status: raw.status, height: raw.height, index: raw.index };
+    case 'expired':
+      return { status: raw.status, height: raw.height, timeMs: raw.timeMs };
+  }
 }
 
 function writeAnswer(answer: RpcAnswer): WriteAnswer {

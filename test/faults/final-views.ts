@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type RawRecord, SERVICES, seenRecord } from './client.ts';
+import { type RawRecord, SERVICES, seenRecord, seenStatus } from './client.ts';
 import type { Call, NodeView, SeenRecord, SeenStatus } from './history.ts';
 import type { LabNode } from './lab-node.ts';
 import { callNode, callNodeOften, type RpcCall } from './rpc.ts';
@@ -107,7 +107,7 @@ async function viewOf(node: LabNode, height: number, { txIds }: Wanted): Promise
     node: node.index,
     blocks: blocks.map(({ hash, transactions }) => ({ hash, transactions })),
     records,
-    statuses: new Map(txIds.map((txId, index) => [txId, statuses[index] as SeenStatus])),
+    statuses: new Map(txIds.map((txId, index) => [txId, seenStatus(statuses[index] as SeenStatus)])),
     offences: offences.length,
   };
 }
