@@ -7,10 +7,12 @@ import type { Ledger } from './ledger.ts';
 import { stateValueHash } from './state-kinds.ts';
 import { type Damage, storeDamage } from './store-damage.ts';
 
-/** Entries read at once where only checksums are compared. */
-const PAGE = 64;
+/** Entries read at once where only checksums are compared; parts of snapshots have 256 KiB each. */
+const PAGE = 16;
 /** A store asks for as much room as its entry: what a step without one counts for, in bytes. */
 const STEP_BYTES = 64;
+/** And what looking for the first entry of a range counts for, which takes as long as reading so much. */
+const SEARCH_BYTES = 512;
 
 export interface ScrubStep {
   readonly part: 'state' | 'blocks' | 'checksums';
@@ -57,6 +59,7 @@ async function* scrubState({ ledger, store }: Subject): AsyncGenerator<ScrubStep
       const value = store.get(stateValueKey(leaf.key));
       bytes += STEP_BYTES + (value?.length ?? 0);
       if (value !== undefined && !bytesEqual(stateValueHash(value), leaf.valueHash)) throw unfitting(leaf.key);
+      if (value === undefined) bytes += SEARCH_BYTES;
       return value === undefined;
     });
     return { pages: content.pages, valueless };

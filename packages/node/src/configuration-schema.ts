@@ -75,7 +75,7 @@ const scrub = z.strictObject({
     .int()
     .min(0)
     .max(1024 * MIB)
-    .default(4 * MIB)
+    .default(MIB)
     .describe('how fast the store is gone through for damage, in the background; 0 for never'),
   intervalMs: z
     .int()
