@@ -1,6 +1,6 @@
 import type { Address, Hash, Refusal, Result } from '@nacre/base';
 import type { Applied, Genesis, Ledger, Schema, Transaction } from '@nacre/ledger';
-import type { Admission, ReplicaStatus, SubmissionStatus } from '@nacre/replica';
+import type { Admission, ReplicaStatus, StoreStatus, SubmissionStatus } from '@nacre/replica';
 
 /** What the node can do at present, seen from here. Protocol section 9. */
 export interface NetworkState {
@@ -75,6 +75,12 @@ export type LedgerReader = Pick<
   | 'lightUpdate'
 >;
 
+/** How the store is. */
+export interface StoreHealth extends StoreStatus {
+  /** Damaged stores that lie beside it. */
+  readonly setAside: number;
+}
+
 /** All that the RPC and the metrics need from a node. */
 export interface NodeBackend {
   readonly genesis: Genesis;
@@ -87,6 +93,7 @@ export interface NodeBackend {
   readonly ledger: LedgerReader;
   status(): ReplicaStatus;
   networkState(): NetworkState;
+  storeHealth(): StoreHealth;
   peers(): readonly PeerInfo[];
   nowMs(): number;
   /** See `Replica.submit`. */

@@ -118,12 +118,20 @@ async function composeNode(
       validator,
       records: configuration.records.submit ? { account: service, writers } : null,
     },
-    { replica, store, clock, random, peers: () => transport.peerInfo(), networkState: view },
+    {
+      replica,
+      store,
+      clock,
+      random,
+      peers: () => transport.peerInfo(),
+      networkState: view,
+      setAside: (await storesSetAside(paths.store)).length,
+    },
   );
   opened.defer(() => backend.close());
   const metrics = new NodeMetrics(backend);
   addTransportMetrics(metrics.registry, () => transport.counters());
-  addStoreMetrics(metrics.registry, { status: () => replica.storeStatus(), setAside: (await storesSetAside(paths.store)).length });
+  addStoreMetrics(metrics.registry, () => backend.storeHealth());
   opened.defer(() => metrics.close());
   const { host, port, allowedHosts, allowedOrigins } = configuration.rpc;
   const access = { ...(allowedHosts === undefined ? {} : { allowedHosts }), ...(allowedOrigins === undefined ? {} : { allowedOrigins }) };

@@ -1,7 +1,7 @@
 import { type Address, type Clock, fail, type Hash, type Random, type Refusal, type Result, type Store } from '@nacre/base';
 import type { Applied, Genesis, Transaction } from '@nacre/ledger';
 import type { Admission, Replica, ReplicaStatus, SubmissionStatus } from '@nacre/replica';
-import type { LedgerReader, NetworkState, NodeBackend, PeerInfo, RecordSubmission, Wait } from './backend.ts';
+import type { LedgerReader, NetworkState, NodeBackend, PeerInfo, RecordSubmission, StoreHealth, Wait } from './backend.ts';
 import { FinalStatuses } from './final-statuses.ts';
 import { RecordSubmitter } from './records/record-submitter.ts';
 import { RequestIds } from './records/request-ids.ts';
@@ -30,6 +30,8 @@ export interface ReplicaBackendDependencies {
   readonly random: Random;
   readonly peers: () => readonly PeerInfo[];
   readonly networkState: () => NetworkState;
+  /** Damaged stores that lie beside this one. */
+  readonly setAside: number;
 }
 
 /** The backend of a real node: a replica, the keys it signs with, and what its transport and its state say. */
@@ -81,6 +83,11 @@ export class ReplicaBackend implements NodeBackend {
 
   networkState(): NetworkState {
     return this.#dependencies.networkState();
+  }
+
+  storeHealth(): StoreHealth {
+    const { replica, setAside } = this.#dependencies;
+    return { ...replica.storeStatus(), setAside };
   }
 
   peers(): readonly PeerInfo[] {

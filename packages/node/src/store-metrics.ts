@@ -1,16 +1,10 @@
-import type { StoreStatus } from '@nacre/replica';
 import { Gauge, type Registry } from 'prom-client';
+import type { StoreHealth } from './backend.ts';
 
 const PARTS = ['state', 'blocks', 'checksums'] as const;
 
-interface Sources {
-  readonly status: () => StoreStatus;
-  /** Damaged stores that lie beside this one. */
-  readonly setAside: number;
-}
-
 /** What is known of the store's health, and how far the scrub has come. */
-export function addStoreMetrics(registry: Registry, { status, setAside }: Sources): void {
+export function addStoreMetrics(registry: Registry, status: () => StoreHealth): void {
   const registers = [registry];
   const add = (name: string, help: string, read: () => number): void => {
     new Gauge({
@@ -27,7 +21,7 @@ export function addStoreMetrics(registry: Registry, { status, setAside }: Source
   add('damages_found', 'Damaged values found since the start, by the scrub or by any read', () => status().found);
   add('damages_mended', 'Damaged values fetched from peers, verified and put back since the start', () => status().mended);
   add('damages_waiting', 'Damaged values found and not mended yet', () => status().waiting);
-  add('set_aside', 'Damaged stores that lie beside this one, kept for whoever wants to know why', () => setAside);
+  add('set_aside', 'Damaged stores that lie beside this one, kept for whoever wants to know why', () => status().setAside);
   new Gauge({
     name: 'nacre_store_scrub_part',
     help: 'What the scrub is at; all 0 while it rests',

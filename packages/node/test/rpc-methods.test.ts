@@ -279,6 +279,7 @@ describe('the node', () => {
       version: '0.1.0',
       networkState: { state: 'NORMAL', reason: null },
       chains: [{ chain: 0, height, blockHash: toHex(blockHash), timeMs, catchingUp: false, validator: true }],
+      store: { firstHeight: 1, scrub: null, damagesFound: 0, damagesMended: 0, damagesWaiting: 0, setAside: 0 },
       peers: 0,
     });
   });

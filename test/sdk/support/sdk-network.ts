@@ -98,6 +98,7 @@ export class SdkNetwork {
         clock,
         random: realRandom,
         peers: () => [],
+        setAside: 0,
         networkState: () => ({ state: 'NORMAL', reason: null }),
       },
     );

@@ -166,6 +166,7 @@ export class RpcNode {
         random: systemRandom,
         peers: () => this.peers,
         networkState: () => this.networkState,
+        setAside: 0,
       },
     );
     this.replica.start();

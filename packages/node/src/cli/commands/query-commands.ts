@@ -13,7 +13,16 @@ interface Status {
   readonly chainId: string;
   readonly networkState: { readonly state: string; readonly reason: string | null };
   readonly chains: readonly { chain: number; height: number; blockHash: string; timeMs: number; catchingUp: boolean; validator: boolean }[];
+  readonly store: Store;
   readonly peers: number;
+}
+
+interface Store {
+  readonly firstHeight: number;
+  readonly damagesFound: number;
+  readonly damagesMended: number;
+  readonly damagesWaiting: number;
+  readonly setAside: number;
 }
 
 interface Peer {
@@ -95,7 +104,7 @@ function addPeerCommands(program: Command, context: CommandContext): void {
   }
 }
 
-function describeStatus({ nodeId, address, chainId, networkState, chains, peers }: Status): string[] {
+function describeStatus({ nodeId, address, chainId, networkState, chains, store, peers }: Status): string[] {
   const { state, reason } = networkState;
   return [
     `network   ${chainId}`,
@@ -105,8 +114,19 @@ function describeStatus({ nodeId, address, chainId, networkState, chains, peers 
     ...chains.map(({ chain, height, blockHash, timeMs, catchingUp }) => {
       return `chain ${chain}   height ${height}, block ${blockHash}, ${new Date(timeMs).toISOString()}${catchingUp ? ', catching up' : ''}`;
     }),
+    ...storeLines(store),
     `peers     ${peers}`,
   ];
+}
+
+/** Nothing of a store that holds everything and in which nothing was found. */
+function storeLines({ firstHeight, damagesFound, damagesMended, damagesWaiting, setAside }: Store): string[] {
+  const facts = [
+    ...(firstHeight === 1 ? [] : [`blocks from ${firstHeight} on`]),
+    ...(damagesFound === 0 ? [] : [`${damagesFound} damaged values found, ${damagesMended} mended, ${damagesWaiting} waiting for a peer`]),
+    ...(setAside === 0 ? [] : [`${setAside} damaged stores set aside`]),
+  ];
+  return facts.length === 0 ? [] : [`store     ${facts.join('; ')}`];
 }
 
 function fieldLines(fields: Readonly<Record<string, unknown>>): string[] {

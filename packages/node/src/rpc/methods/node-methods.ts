@@ -35,6 +35,19 @@ export function nodeMethods(backend: NodeBackend): Method[] {
             validator: z.boolean().describe('Whether this node is one of the committee of the next height'),
           }),
         ),
+        store: z
+          .strictObject({
+            firstHeight: count.describe('Lowest height from which all blocks are here'),
+            scrub: z
+              .enum(['state', 'blocks', 'checksums'])
+              .nullable()
+              .describe('What is being gone through for damage; null while nothing is'),
+            damagesFound: count.describe('Since the start'),
+            damagesMended: count,
+            damagesWaiting: count.describe('Found, and given by no peer yet'),
+            setAside: count.describe('Damaged stores that lie beside this one'),
+          })
+          .describe('How the store is'),
         peers: count,
       }),
       errors: [],
@@ -50,6 +63,8 @@ export function nodeMethods(backend: NodeBackend): Method[] {
           validator: address !== null && ledger.committeeAt(height + 1).indexOf(address) !== null,
         };
         const { state, reason } = backend.networkState();
+        const { part, found, mended, waiting, setAside } = backend.storeHealth();
+        const damages = { damagesFound: found, damagesMended: mended, damagesWaiting: waiting };
         return {
           nodeId: backend.nodeId,
           address: address === null ? null : formatAddress(address),
@@ -58,6 +73,7 @@ export function nodeMethods(backend: NodeBackend): Method[] {
           version: backend.version,
           networkState: { state, reason },
           chains: [chain],
+          store: { firstHeight: ledger.firstHeight, scrub: part, ...damages, setAside },
           peers,
         };
       },
