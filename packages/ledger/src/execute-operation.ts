@@ -79,16 +79,19 @@ function errorOf(result: Result<void, Refusal<FailureCode>>): Refusal<FailureCod
   return result.ok ? null : result.error;
 }
 
+/** Makes an account, or takes on one whose sponsor has left: it keeps its keys, and writes on the quota of its new sponsor. */
 function createAccount(publicKey: Uint8Array, scope: OperationScope): FailureCode | null {
   const { overlay, committee, parameters, timeMs } = scope;
   const sponsor = scope.transaction.contents.account;
   if (committee.indexOf(sponsor) === null) return 'NOT_A_VALIDATOR';
   const address = addressOf(scope.scheme, publicKey);
-  if (overlay.get(ACCOUNT, address) !== undefined) return 'ACCOUNT_EXISTS';
+  const known = overlay.get(ACCOUNT, address);
+  const hasQuota = known !== undefined && [address, known.sponsor].some((one) => committee.indexOf(one) !== null);
+  if (hasQuota) return 'ACCOUNT_EXISTS';
   const used = sponsorshipAt(overlay, sponsor, { timeMs, quotaWindowMs: parameters.quotaWindowMs });
   if (used.accounts >= parameters.accountsPerValidatorMax) return 'ACCOUNT_QUOTA_EXCEEDED';
   overlay.set(SPONSORSHIP, sponsor, { ...used, accounts: used.accounts + 1 });
-  overlay.set(ACCOUNT, address, { publicKey, sponsor, retired: null });
+  overlay.set(ACCOUNT, address, { publicKey, retired: null, ...known, sponsor });
   return null;
 }
 

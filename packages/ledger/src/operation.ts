@@ -25,7 +25,7 @@ export interface ServiceDefinition {
   readonly retentionMs: number;
 }
 
-/** Registers the account of a public key. Signed by the validator that sponsors it. */
+/** Registers the account of a public key, the first one that it has. Signed by the validator that sponsors it; also where the former sponsor has left. */
 export interface AccountCreate {
   readonly kind: 'account.create';
   readonly publicKey: Uint8Array;

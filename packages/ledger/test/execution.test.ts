@@ -45,7 +45,7 @@ describe('accounts', () => {
   });
 
   // @mutation packages/ledger/src/execute-operation.ts
-  // - if (overlay.get(ACCOUNT, address) !== undefined) return 'ACCOUNT_EXISTS';
+  // - if (hasQuota) return 'ACCOUNT_EXISTS';
   // +
   test('are created once, also by another sponsor, also within one block', async () => {
     const chain = await TestChain.create();

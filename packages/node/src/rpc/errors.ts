@@ -196,7 +196,12 @@ export const RPC_ERRORS = {
   STORE_FAILED: entry(-32046, 'The node could not write to its disk.', true, "Use another node; check this one's disk."),
   MEMPOOL_FULL: entry(-32047, 'Too many transactions are pending.', true, 'Wait for a block and try again.'),
   ACCOUNT_FULL: entry(-32048, 'Too many transactions of this account are pending.', true, 'Wait for some to be decided and try again.'),
-  QUOTA_EXCEEDED: entry(-32049, "The sponsor's quota of this window is used up.", true, 'Try again after windowEndMs.'),
+  QUOTA_EXCEEDED: entry(
+    -32049,
+    "The sponsor's quota of this window is used up.",
+    true,
+    'Try again after windowEndMs; if the share is 0, another validator has to create the account again.',
+  ),
   UNKNOWN_ACCOUNT: entry(
     -32050,
     'The account is not known.',
