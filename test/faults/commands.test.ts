@@ -16,7 +16,7 @@ function outcome(
   { nodes = 4, violations = 0, without }: { nodes?: number; violations?: number; without?: FaultKind } = {},
 ): Outcome {
   return {
-    ...{ seed, nodes, acknowledged: 10, unknown: 2, expired: 1, reads: 5, heights: 40, records: 11, rebuilt: 0, endedFull: 0 },
+    ...{ seed, nodes, acknowledged: 10, unknown: 2, expired: 1, reads: 5, heights: 40, records: 11, setAside: 0, endedFull: 0 },
     ...{ restMs: 1_000 * seed, tookMs: 20_000 },
     faults: Object.fromEntries(FAULT_KINDS.map((kind) => [kind, kind === without ? 0 : 1])) as Outcome['faults'],
     violations: Array.from({ length: violations }, () => ({ code: 'LOST', detail: 'a' }) as const),

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { damageFile } from './damage-file.ts';
 import { execInside, rpcAddress } from './lab-network.ts';
@@ -8,6 +8,8 @@ import { SmallDisk } from './small-disk.ts';
 
 /** Changes what the clock of a process says, and nothing else of it. */
 export const FAKETIME_LIBRARY = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketimeMT.so.1`;
+/** How a node names a damaged store that it keeps beside its new one. */
+const ASIDE_PREFIX = 'store-damaged-';
 /** A node that does not stop within this when told to, in ms, is killed; it says itself when it takes too long. */
 const STOP_MS_MAX = 40_000;
 /** Characters of a process's output that a report shows. */
@@ -37,7 +39,9 @@ export class LabNode {
   #exited: Promise<void> = Promise.resolve();
   #meant = false;
   #isPaused = false;
-  #storeLife = 0;
+  #damages = 0;
+  /** Names of damaged stores that the node has put beside its own. */
+  readonly #aside = new Set<string>();
   #isFull = false;
   #sawFullDisk = false;
 
@@ -49,9 +53,18 @@ export class LabNode {
     this.#disk = new SmallDisk(options.home);
   }
 
-  /** How often its files were damaged or removed so far. */
+  /**
+   * How often its files were damaged, or its store was replaced by a new one, so far. Damage may show long after it was done; what was
+   * acknowledged in between can go with the store.
+   */
   get storeLife(): number {
-    return this.#storeLife;
+    return this.#damages + this.storesSetAside;
+  }
+
+  /** How often it has put its store aside and begun anew. */
+  get storesSetAside(): number {
+    for (const name of readdirSync(this.home)) if (name.startsWith(ASIDE_PREFIX)) this.#aside.add(name);
+    return this.#aside.size;
   }
 
   get isRunning(): boolean {
@@ -138,17 +151,8 @@ export class LabNode {
 
   /** Of a stopped node. @returns what was done, for people; null if there was nothing to damage */
   damage(fault: Fault & { readonly kind: 'damage' }): string | null {
-    this.#storeLife++;
+    this.#damages++;
     return damageFile(this.home, fault);
-  }
-
-  /**
-   * What an operator does whose node says that its store is damaged: key and vote journal stay. Damage may show long after it was done; what
-   * was acknowledged in between goes with the store.
-   */
-  removeStore(): void {
-    this.#storeLife++;
-    rmSync(join(this.home, 'store'), { recursive: true, force: true });
   }
 
   /** Has an effect within a second. */

@@ -18,7 +18,7 @@ const POLL_MS = 50;
 const PROBE_MS_MAX = 2_000;
 /** An idle chain moves more often than by default: what waits for a block's time is final sooner. */
 const IDLE_INTERVAL_MS = 2_000;
-/** Exit status of a node whose disk failed, is full or holds damage. */
+/** Exit status of a node whose disk failed or is full. */
 const STATUS_STORAGE = 8;
 
 /** Ends of nodes for no reason that was made, after which they are left alone: one that cannot start would be started for ever. */
@@ -26,8 +26,6 @@ const UNEXPLAINED_MAX = 4;
 
 /** What an operator saw and did. */
 export interface OperatorLog {
-  /** Damages after which a node said that its store is damaged, and began anew with an empty one. */
-  rebuilt: number;
   /** Nodes that ended because their disk was full. */
   endedFull: number;
   /** Nodes that ended for no reason that was made. */
@@ -39,9 +37,7 @@ export class Lab {
   readonly network: LabNetwork;
   readonly nodes: readonly LabNode[];
   readonly genesisPath: string;
-  readonly operator: OperatorLog = { rebuilt: 0, endedFull: 0, unexplained: [] };
-  /** By node: the life of its store in which it last began with an empty one. */
-  readonly #rebuiltIn = new Map<number, number>();
+  readonly operator: OperatorLog = { endedFull: 0, unexplained: [] };
   readonly #net: string;
   readonly #schedule: Schedule;
   #closing = false;
@@ -84,7 +80,7 @@ export class Lab {
     }
   }
 
-  /** Whether a node's store was damaged after this life of it. */
+  /** Whether a node's store was damaged or replaced after this life of it. */
   wasDamagedAfter(node: number, storeLife: number): boolean {
     return (this.nodes[node]?.storeLife ?? 0) > storeLife;
   }
@@ -104,14 +100,9 @@ export class Lab {
       if (!node.isFull) node.start();
       return;
     }
-    if (status === STATUS_STORAGE && node.storeLife > (this.#rebuiltIn.get(index) ?? 0)) {
-      this.operator.rebuilt++;
-      node.removeStore();
-      this.#rebuiltIn.set(index, node.storeLife);
-    } else {
-      this.operator.unexplained.push(`node ${index} ended by itself with status ${status}: ${node.lastOutput()}`);
-      if (this.operator.unexplained.length > UNEXPLAINED_MAX) return;
-    }
+    // Damage is for the node to mend: it is no reason to end.
+    this.operator.unexplained.push(`node ${index} ended by itself with status ${status}: ${node.lastOutput()}`);
+    if (this.operator.unexplained.length > UNEXPLAINED_MAX) return;
     node.start();
   }
 }

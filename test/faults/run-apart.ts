@@ -85,7 +85,7 @@ function failedOutcome({ seed, nodes }: Schedule, output: string): Outcome {
     reads: 0,
     heights: 0,
     records: 0,
-    rebuilt: 0,
+    setAside: 0,
     endedFull: 0,
     restMs: 0,
     tookMs: 0,

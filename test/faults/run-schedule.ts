@@ -28,8 +28,8 @@ export interface Outcome {
   readonly reads: number;
   readonly heights: number;
   readonly records: number;
-  /** Stores that were begun anew because they said that they are damaged; nodes that ended on a full disk. */
-  readonly rebuilt: number;
+  /** Damaged stores that nodes have put aside, to begin anew; nodes that ended on a full disk. */
+  readonly setAside: number;
   readonly endedFull: number;
   /** From the end of the faults until everything was final and equal, in ms. */
   readonly restMs: number;
@@ -81,7 +81,7 @@ export async function runSchedule(schedule: Schedule, directory: string): Promis
   }
   for (const detail of lab.operator.unexplained) report('ENDED', detail);
   const figures = { restMs, tookMs: Math.round(performance.now() - startedMs) };
-  return { outcome: { ...outcomeOf(schedule, calls, truth), ...figures, ...operatorFigures(lab), violations }, calls, deeds, lab };
+  return { outcome: { ...outcomeOf(schedule, calls, truth), ...figures, ...nodeFigures(lab), violations }, calls, deeds, lab };
 }
 
 /** After the faults every node gets a write decided. */
@@ -101,8 +101,8 @@ async function writeEverywhere(
   );
 }
 
-function operatorFigures({ operator }: Lab): Pick<Outcome, 'rebuilt' | 'endedFull'> {
-  return { rebuilt: operator.rebuilt, endedFull: operator.endedFull };
+function nodeFigures({ nodes, operator }: Lab): Pick<Outcome, 'setAside' | 'endedFull'> {
+  return { setAside: nodes.reduce((sum, node) => sum + node.storesSetAside, 0), endedFull: operator.endedFull };
 }
 
 function outcomeOf({ seed, nodes, faults }: Schedule, calls: readonly Call[], truth: NodeView | undefined) {

@@ -24,8 +24,8 @@ describe.each(SIZES)('of %i nodes', (nodes) => {
   });
 
   // @mutation test/faults/schedule.ts
-  // - const candidates = (kind === 'damage' ? breakable : all).filter((node) => !busy.has(node));
-  // + const candidates = kind === 'damage' ? breakable : all;
+  // - const candidates = (kind === 'damage' ? damageable : all).filter((node) => !busy.has(node));
+  // + const candidates = kind === 'damage' ? damageable : all;
   test('a node has one fault at a time, besides being cut off, and there is one partition at a time', () => {
     for (const { faults } of schedules) {
       for (const [at, fault] of faults.entries()) {

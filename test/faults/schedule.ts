@@ -47,6 +47,8 @@ export interface Schedule {
 const FAULTS_MS = 10_000;
 /** Between the beginnings of two faults, in ms, on average. */
 const GAP_MS = 800;
+/** Of one node: when a fourth store in an hour is damaged, a node says that its disk is no good, and ends. */
+const DAMAGES_MAX = 3;
 /** Of runs in which a quorum is left alone. */
 const MILD_CHANCE = 0.6;
 /** That a fault is of several nodes at once. */
@@ -93,7 +95,9 @@ export function drawSchedule(seed: number, nodes: number, variant: string | null
       continue;
     }
     const busy = new Set(present.flatMap((fault) => (fault.kind === 'partition' ? [] : fault.nodes)));
-    const candidates = (kind === 'damage' ? breakable : all).filter((node) => !busy.has(node));
+    const breaks = (node: number): number => faults.filter((fault) => fault.kind === 'damage' && fault.nodes.includes(node)).length;
+    const damageable = breakable.filter((node) => breaks(node) < DAMAGES_MAX);
+    const candidates = (kind === 'damage' ? damageable : all).filter((node) => !busy.has(node));
     if (candidates.length === 0) continue;
     // Mostly one of them; now and then all at once.
     const several = random.chance(SEVERAL_CHANCE) ? 1 + random.int(Math.min(most, candidates.length)) : 1;

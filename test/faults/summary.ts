@@ -4,7 +4,7 @@ import { FAULT_KINDS } from './schedule.ts';
 /** So many runs show every kind of fault: the rarest is in two of five, and missing in all of them once in 27,000 campaigns. */
 const RUNS_FOR_ALL_FAULTS = 20;
 
-const FIGURES = ['heights', 'records', 'acknowledged', 'unknown', 'expired', 'reads', 'rebuilt', 'endedFull'] as const;
+const FIGURES = ['heights', 'records', 'acknowledged', 'unknown', 'expired', 'reads', 'setAside', 'endedFull'] as const;
 const COLUMNS = ['nodes', 'runs', ...FAULT_KINDS, ...FIGURES, 'rest s', 'violations'];
 
 /** Sums over runs. */
