@@ -20,7 +20,7 @@ export class LedgerError extends NacreError<LedgerErrorCode> {
   override readonly name = 'LedgerError';
 
   static damaged(what: string, options: Omit<NacreErrorOptions, 'hint'> = {}): LedgerError {
-    const hint = 'The data directory is damaged: fetch the chain again from peers into an empty one; the vote journal and the key stay.';
+    const hint = 'Start the node: it sets its store aside and fetches the chain from its peers. The key and the vote journal stay.';
     return new LedgerError('LEDGER_DAMAGED', `damaged ledger: ${what}`, { ...options, hint });
   }
 

@@ -48,6 +48,7 @@ const LOGGED_VALUE_BYTES_MIN = 1024;
 const LOGGED_WRITE_BYTES_MIN = 32 * 1024;
 /** How LevelDB, as an I/O error, reports a table that was cut short or removed. */
 const LOST_TABLE = /\.(ldb|sst): (Invalid argument|No such file or directory)$/;
+const MEND_HINT = 'Start the node: it sets the store aside and fetches the chain from its peers. The key and the vote journal stay.';
 const REFETCH_HINT = 'Move the store away and start again: the node fetches the chain from its peers. Keep the key and the vote journal.';
 
 type Database = ClassicLevel<Uint8Array, Uint8Array>;
@@ -366,7 +367,7 @@ function damaged(path: string, what: string, fields: Readonly<Record<string, unk
   return new StoreError('STORE_DAMAGED', `the store in ${path} is damaged: ${what}`, {
     cause,
     fields: { path, ...fields },
-    hint: REFETCH_HINT,
+    hint: MEND_HINT,
   });
 }
 

@@ -7,6 +7,7 @@ import { PRUNED_RANGES, prunableBlocks, pruneOperations, verifyProof } from '@na
 import { LevelStore } from '@nacre/ledger/level';
 import { describe, expect, test } from 'vitest';
 import { bodyKey } from '../src/keys.ts';
+import { made } from './support/snapshot-copy.ts';
 import { TestChain, type TestKey } from './support/test-chain.ts';
 
 /** Blocks that `grow` adds, one second apart. */
@@ -78,6 +79,19 @@ describe('a pruned chain', () => {
       expect((await verifyProof(chain.genesis, proof.value, chain.verifier)).ok).toBe(true);
     }
     expect(await chain.ledger.prove({ service: 'prices', index: 0 })).toMatchObject({ ok: false, error: { code: 'RECORD_PRUNED' } });
+  });
+
+  test('makes the snapshot that everyone makes', async () => {
+    const same = async () => {
+      const { chain, writer } = await TestChain.withService({ parameters: { validityWindowMs: WINDOW_MS } });
+      await grow(chain, writer);
+      return chain;
+    };
+    const [chain, whole] = [await same(), await same()];
+    const { ledger } = chain;
+    await prune(chain, ledger.firstHeight + prunableBlocks(ledger, { blocks: 1, ageMs: 0 }, 1_000));
+    expect(ledger.firstHeight).toBeGreaterThan(50);
+    expect(await made(chain)).toEqual(await made(whole));
   });
 
   test('knows how every transaction ended', async () => {

@@ -4,6 +4,7 @@ import { type ScrubStep, scrub } from '@nacre/ledger';
 import { describe, expect, test, vi } from 'vitest';
 import { blockKey, bodyKey } from '../src/keys.ts';
 import { MemoryStore } from './support/memory-store.ts';
+import { made, Newcomer } from './support/snapshot-copy.ts';
 import { TestChain } from './support/test-chain.ts';
 
 const FLIPPED = 3;
@@ -41,6 +42,36 @@ describe('a scrub', () => {
     const stored = (await everything(store)).reduce((sum, { value }) => sum + value.length, 0);
     expect(bytes).toBeGreaterThan(0.9 * stored);
     expect(new Set(all.map(({ part }) => part))).toEqual(new Set(['state', 'blocks', 'checksums']));
+  });
+
+  test('finds nothing wrong with what a snapshot brought, nor with what was decided since', async () => {
+    const { chain, writer } = await grown();
+    const manifest = await made(chain);
+    const newcomer = new Newcomer(chain);
+    const taken = await newcomer.take(manifest);
+    if (!taken.ok) throw new Error(taken.error.code);
+    const ledger = taken.value;
+    const passes = async () => {
+      const found: unknown[] = [];
+      for await (const { damage } of scrub({ ledger, store: newcomer.store })) if (damage !== null) found.push(damage);
+      return found;
+    };
+    expect(await passes()).toEqual([]);
+    await chain.decide([await chain.append(writer, [['key 1', 'another text']])]);
+    const { height } = chain.ledger.tip;
+    const block = chain.ledger.blockAt(height) ?? expect.unreachable('it is decided');
+    const transactions = block.bodyHashes.map((hash) => chain.ledger.read(chain.ledger.body(hash) as Uint8Array));
+    const checked = ledger.check(
+      block,
+      transactions.flatMap((read) => (read.ok ? [read.value] : [])),
+    );
+    if (!checked.ok) throw new Error(checked.error.code);
+    await ledger.apply(checked.value, chain.ledger.tip.certificate);
+    expect(ledger.tip.height).toBe(height);
+    expect(await passes()).toEqual([]);
+    const [kept] = await newcomer.store.scan({ gte: Uint8Array.of(STATE_VALUE), lt: Uint8Array.of(STATE_VALUE + 1), limit: 1 });
+    await newcomer.store.write([{ type: 'delete', key: kept?.key as Uint8Array }], { sync: true });
+    expect(await passes()).toMatchObject([{ kind: 'store' }]);
   });
 
   // @mutation packages/ledger/src/scrub.ts

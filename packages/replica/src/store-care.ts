@@ -131,6 +131,7 @@ export class StoreCare {
       }
       const { value: step } = next;
       bytes += step.bytes;
+      this.#bytes += step.bytes;
       this.#part = step.part;
       if (step.damage !== null) this.#take(step.damage);
     }

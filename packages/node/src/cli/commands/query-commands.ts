@@ -124,7 +124,7 @@ function storeLines({ firstHeight, damagesFound, damagesMended, damagesWaiting, 
   const facts = [
     ...(firstHeight === 1 ? [] : [`blocks from ${firstHeight} on`]),
     ...(damagesFound === 0 ? [] : [`${damagesFound} damaged values found, ${damagesMended} mended, ${damagesWaiting} waiting for a peer`]),
-    ...(setAside === 0 ? [] : [`${setAside} damaged stores set aside`]),
+    ...(setAside === 0 ? [] : [`damaged stores set aside: ${setAside}`]),
   ];
   return facts.length === 0 ? [] : [`store     ${facts.join('; ')}`];
 }
