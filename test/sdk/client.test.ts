@@ -53,6 +53,9 @@ test('a node says of itself, its blocks and its validators what the client types
   expect(await client.block({ hash: latest.hash })).toEqual(latest);
   expect(latest.header.height).toBe(height);
   expect((await client.validators()).validators).toMatchObject([{ address: network.validator.addressText, weight: 1000 }]);
+  const { nodes, sync } = await client.health();
+  expect(nodes).toMatchObject([{ address: network.validator.addressText, weight: 1000, self: true, heard: true }]);
+  expect(sync.state).toBe('idle');
 });
 
 describe('an own account', () => {

@@ -85,6 +85,8 @@ export const SNAPSHOT_PARTS_MAX = 1 << 20;
 export const FINAL_STATUS_WAITS_MAX = 4096;
 /** Decided blocks whose event is kept in memory, about 100 bytes per transaction. Older ones are read from the store. */
 export const RECENT_BLOCKS_MAX = 64;
+/** Events of a node's health that are kept for readers, about 1 KB each at most. Beyond: the oldest is forgotten. */
+export const HEALTH_EVENTS_MAX = 1_000;
 /** Request ids of `record_submit` kept, about 250 bytes each on disk. Beyond: `REQUEST_IDS_FULL` until the oldest are seven days old. */
 export const REQUEST_IDS_MAX = 1_000_000;
 /** How long a request id is kept at least, in ms. Protocol section 3. */

@@ -23,6 +23,8 @@ export const LATEST = object({ record: nullable(RECORD), height: count, ageMs: c
 /** As of a decided height, `ageMs` after its block's time. */
 export type LatestAnswer = ShapeOf<typeof LATEST>;
 
+const NETWORK_STATE = object({ state: text, reason: nullable(text) });
+
 export const SUBMISSION = object({
   txId: text,
   /** `pending`: the wait ran out, which is no error. */
@@ -33,6 +35,8 @@ export const SUBMISSION = object({
   /** Of the block that holds it; null before. */
   height: nullable(count),
   index: nullable(count),
+  /** With `pending`: what the node could do when the wait ran out, and why it may have to wait for longer; else null. */
+  networkState: nullable(NETWORK_STATE),
 });
 export type SubmissionAnswer = ShapeOf<typeof SUBMISSION>;
 
@@ -58,7 +62,7 @@ export const STATUS = object({
   chainId: text,
   genesisHash: text,
   version: text,
-  networkState: object({ state: text, reason: nullable(text) }),
+  networkState: NETWORK_STATE,
   chains: list(object({ chain: count, height: count, blockHash: text, timeMs: count, catchingUp: flag, validator: flag })),
   peers: count,
 });
@@ -102,12 +106,45 @@ export const VALIDATORS = object({
 });
 export type ValidatorsAnswer = ShapeOf<typeof VALIDATORS>;
 
+const SIDES = list(object({ validators: list(text), weight: count, mayDecide: flag, own: flag, reached: flag }));
+const SYNC = object({
+  state: oneOf('idle', 'catching-up', 'done', 'failed'),
+  fromHeight: nullable(count),
+  height: nullable(count),
+  toHeight: nullable(count),
+  blocksPerSecond: nullable(decimal),
+  remainingMs: nullable(count),
+  reason: nullable(text),
+});
+
+export const HEALTH = object({
+  networkState: NETWORK_STATE,
+  height: count,
+  totalWeight: count,
+  /** The least that can decide. */
+  neededWeight: count,
+  nodes: list(object({ address: text, name: nullable(text), weight: count, self: flag, heard: flag })),
+  /** One where nobody is cut off. */
+  sides: SIDES,
+  partitions: list(object({ sinceMs: count, untilMs: nullable(count), sides: SIDES })),
+  sync: SYNC,
+});
+/** As one node sees it. */
+export type HealthAnswer = ShapeOf<typeof HEALTH>;
+
+const seen = { sequence: count, atMs: count };
+const HEALTH_EVENT = variant('kind', {
+  state: object({ ...seen, networkState: NETWORK_STATE }),
+  partition: object({ ...seen, change: oneOf('partitioned', 'changed', 'merged'), sides: SIDES }),
+  sync: object({ ...seen, sync: SYNC }),
+});
+
 const BLOCK_EVENT = object({ chain: count, height: count, hash: text, timeMs: count, proposer: text, transactionCount: count });
 const inBlock = { ...place, height: count, index: count };
 const TRANSACTION_EVENT = variant('status', { committed: object(inBlock), failed: object({ ...inBlock, reason }) });
 
 /** What the events of each topic carry. */
-export const TOPICS = { blocks: BLOCK_EVENT, transactions: TRANSACTION_EVENT, records: RECORD };
+export const TOPICS = { blocks: BLOCK_EVENT, transactions: TRANSACTION_EVENT, records: RECORD, health: HEALTH_EVENT };
 export type Topic = keyof typeof TOPICS;
 export type TopicData<Name extends Topic> = ShapeOf<(typeof TOPICS)[Name]>;
 

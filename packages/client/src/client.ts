@@ -5,6 +5,8 @@ import { text } from './answer-shape.ts';
 import {
   BLOCK,
   type BlockAnswer,
+  HEALTH,
+  type HealthAnswer,
   LATEST,
   type LatestAnswer,
   LIGHT_UPDATE,
@@ -119,6 +121,11 @@ export class NacreClient {
   /** What the node that answers says of itself and the network. */
   async status(options: CallOptions = {}): Promise<StatusAnswer> {
     return this.#call({ method: 'node_status', params: {}, shape: STATUS, ...options });
+  }
+
+  /** Whom the node that answers reaches, which sides a partition has, and how far that node has caught up. */
+  async health(options: CallOptions = {}): Promise<HealthAnswer> {
+    return this.#call({ method: 'node_health', params: {}, shape: HEALTH, ...options });
   }
 
   async block(at: { readonly height: number | 'latest' } | { readonly hash: string }, options: CallOptions = {}): Promise<BlockAnswer> {
@@ -310,7 +317,7 @@ export class NacreClient {
     const answer = await this.waitFor(txId, signal === undefined ? {} : { signal });
     if (answer.status === 'committed' && answer.transaction !== null) {
       const { chain, height, index, transaction } = answer;
-      return { txId, status: 'committed', validUntilMs: transaction.validUntilMs, chain, height, index };
+      return { txId, status: 'committed', validUntilMs: transaction.validUntilMs, chain, height, index, networkState: null };
     }
     if (answer.status === 'committed') throw duplicate;
     throw endingError(answer);

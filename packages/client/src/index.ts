@@ -13,6 +13,7 @@ export {
 export { type AccountKey, createAccountKey, loadSeed } from './account-key.ts';
 export type {
   BlockAnswer,
+  HealthAnswer,
   LatestAnswer,
   RecordAnswer,
   StatusAnswer,

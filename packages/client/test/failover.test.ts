@@ -27,7 +27,7 @@ afterEach(async () => {
   await Promise.all(nodes.splice(0).map((node) => node.stop()));
 });
 
-const submission = { txId: 'ab', status: 'admitted', validUntilMs: 1, chain: 0, height: null, index: null };
+const submission = { txId: 'ab', status: 'admitted', validUntilMs: 1, chain: 0, height: null, index: null, networkState: null };
 const call = { method: 'm', params: {}, shape: text };
 
 describe('a call', () => {

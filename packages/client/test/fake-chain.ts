@@ -60,7 +60,15 @@ export class FakeChain {
   commit({ txId: id, contents }: Transaction): string {
     const txId = toHex(id);
     this.statuses.set(txId, { txId, chain: 0, status: 'committed', height: 5, index: 0, transaction: null });
-    return resultBody({ txId, chain: 0, status: 'committed', validUntilMs: contents.validUntilMs, height: 5, index: 0 });
+    return resultBody({
+      txId,
+      chain: 0,
+      status: 'committed',
+      validUntilMs: contents.validUntilMs,
+      height: 5,
+      index: 0,
+      networkState: null,
+    });
   }
 
   /** Refuses what is past its time, as a node's clock has it, and moves the chain past that time if asked to. */

@@ -49,7 +49,15 @@ function answers(...each: readonly ((...call: Parameters<FakeChain['onSubmit']>)
 
 const commit: FakeChain['onSubmit'] = (transaction) => chain.commit(transaction);
 const pending: FakeChain['onSubmit'] = ({ txId, contents: { validUntilMs } }) =>
-  resultBody({ txId: toHex(txId), chain: 0, status: 'pending', validUntilMs, height: null, index: null });
+  resultBody({
+    txId: toHex(txId),
+    chain: 0,
+    status: 'pending',
+    validUntilMs,
+    height: null,
+    index: null,
+    networkState: { state: 'NORMAL', reason: null },
+  });
 const refuse: FakeChain['onSubmit'] = () => errorBody('NOT_A_WRITER', { retryable: false });
 /** Longer than sending takes, on a busy machine too: whoever does not wait is found out. */
 const SLOW_PUT_MS = 1_500;

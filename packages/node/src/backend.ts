@@ -1,12 +1,24 @@
 import type { Address, Hash, Refusal, Result } from '@nacre/base';
 import type { Applied, Genesis, Ledger, Schema, Transaction } from '@nacre/ledger';
-import type { Admission, ReplicaStatus, StoreStatus, SubmissionStatus } from '@nacre/replica';
+import type { Admission, PartitionRecord, ReplicaStatus, Side, StoreStatus, SubmissionStatus, SyncState } from '@nacre/replica';
+import type { HealthLog } from './health-log.ts';
 
 /** What the node can do at present, seen from here. Protocol section 9. */
 export interface NetworkState {
   readonly state: 'NORMAL' | 'PARTITIONED' | 'RECOVERING';
   /** Why it is not `NORMAL`, in a sentence; null when it is. */
   readonly reason: string | null;
+}
+
+/** Who reaches whom, as far as this node can tell, and how far it has caught up. Validators are named by their addresses in hex. */
+export interface NodeHealth {
+  /** One where nobody is cut off; none shortly after the start. */
+  readonly sides: readonly Side[];
+  /** Partitions since the start of this process, the oldest first. */
+  readonly history: readonly PartitionRecord[];
+  /** The validators that this node hears, itself not among them. */
+  readonly heard: readonly string[];
+  readonly sync: SyncState;
 }
 
 /** One connected peer. */
@@ -94,6 +106,8 @@ export interface NodeBackend {
   status(): ReplicaStatus;
   networkState(): NetworkState;
   storeHealth(): StoreHealth;
+  health(): NodeHealth;
+  readonly healthLog: Pick<HealthLog, 'sinceMs' | 'oldest' | 'next' | 'at' | 'onEvent'>;
   peers(): readonly PeerInfo[];
   nowMs(): number;
   /** See `Replica.submit`. */

@@ -85,6 +85,7 @@ export class NodeMetrics {
     collectDefaultMetrics({ register: registry });
     addConsensusMetrics(registry, backend);
     addNetworkMetrics(registry, backend);
+    addHealthMetrics(registry, backend);
     this.#stopListening = observeBlocks(registry, backend);
   }
 
@@ -158,6 +159,36 @@ function addNetworkMetrics(registry: Registry, backend: NodeBackend): void {
       const { state } = backend.networkState();
       for (const each of NETWORK_STATES) this.set({ state: each }, Number(each === state));
     },
+  });
+}
+
+function addHealthMetrics(registry: Registry, backend: NodeBackend): void {
+  const ownSide = () => backend.health().sides.find(({ own }) => own);
+  const progress = () => {
+    const { sync } = backend.health();
+    return sync.kind === 'catching-up' ? sync : null;
+  };
+  addGauge(
+    registry,
+    'partition_sides',
+    'Sides of the committee: 1 where nobody is cut off, 0 shortly after the start',
+    () => backend.health().sides.length,
+  );
+  addGauge(registry, 'partition_own_weight', 'Weight of the side that this node stands on', () => ownSide()?.weight ?? 0);
+  addGauge(registry, 'partition_may_decide', '1 while the own side has the weight to decide', () => Number(ownSide()?.mayDecide ?? false));
+  addGauge(registry, 'partition_since_seconds', 'Unix time at which the present partition was named; 0 without one', () => {
+    const last = backend.health().history.at(-1);
+    return last === undefined || last.untilMs !== null ? 0 : last.sinceMs / 1000;
+  });
+  addGauge(registry, 'sync_target_height', 'Height to which blocks are being fetched; 0 while none are', () => progress()?.toHeight ?? 0);
+  addGauge(
+    registry,
+    'sync_blocks_per_second',
+    'Mean rate of the sync under way; 0 while there is none',
+    () => progress()?.blocksPerSecond ?? 0,
+  );
+  addGauge(registry, 'sync_remaining_seconds', 'Time that the sync under way still takes at that rate; 0 while there is none', () => {
+    return (progress()?.remainingMs ?? 0) / 1000;
   });
 }
 

@@ -1,4 +1,4 @@
-import { type Address, bytesEqual } from '@nacre/base';
+import { type Address, bytesEqual, toHex } from '@nacre/base';
 import type { Committee } from '@nacre/consensus';
 import { formatAddress } from '@nacre/crypto';
 import type { ReplicaStatus } from '@nacre/replica';
@@ -21,6 +21,11 @@ export interface NetworkView {
   readonly signerTrouble: string | null;
   /** Of the admitted peers that proved to be validators. */
   readonly connected: readonly Address[];
+  /**
+   * Validators on other sides of a partition, in hex. A connection outlives a cut for many seconds where packets just vanish. Empty while blocks
+   * come, since they are what a quorum signs.
+   */
+  readonly cutOff: ReadonlySet<string>;
   readonly replica: Pick<ReplicaStatus, 'mode' | 'voting' | 'doubt' | 'peers' | 'snapshot'>;
   readonly idleIntervalMs: number;
   /** Since this process applied a block, or started. */
@@ -78,7 +83,9 @@ function followerIsolated({ replica }: NetworkView): string | null {
 }
 
 /** @returns why the validators that this one can reach, itself included, are no quorum; null if they are */
-function quorumMissing({ committee, nameOf, connected, replica, signerTrouble }: NetworkView, self: Address): string | null {
+function quorumMissing(view: NetworkView, self: Address): string | null {
+  const { committee, nameOf, replica, signerTrouble, cutOff } = view;
+  const connected = view.connected.filter((address) => !cutOff.has(toHex(address)));
   const reached = new Set<number>();
   for (const address of replica.doubt === null && signerTrouble === null ? [self, ...connected] : connected) {
     const index = committee.indexOf(address);

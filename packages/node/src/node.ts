@@ -182,6 +182,7 @@ function observeNetwork({ replica, transport, home, configuration }: Observed) {
       self: validator?.address ?? null,
       signerTrouble: validator?.custody?.trouble ?? null,
       connected: transport.peers().flatMap((peer) => peer.validator ?? []),
+      cutOff: nowMs - progressAtMs > configuration.consensus.reachSilenceMs ? cutOff(replica) : new Set<string>(),
       replica: replica.status(),
       idleIntervalMs: configuration.consensus.idleIntervalMs,
       sinceProgressMs: nowMs - progressAtMs,
@@ -193,6 +194,11 @@ function observeNetwork({ replica, transport, home, configuration }: Observed) {
 function replicaConfiguration({ consensus, snapshot }: NodeConfiguration): ReplicaConfiguration {
   const snapshotBehindBlocks = snapshot.fetch ? snapshot.behindBlocks : null;
   return { ...consensus, snapshotIntervalBlocks: snapshot.intervalBlocks, snapshotsKept: snapshot.keep, snapshotBehindBlocks };
+}
+
+/** Validators that the partition detector has on other sides, in hex. */
+function cutOff({ reach }: Replica): ReadonlySet<string> {
+  return new Set(reach.sides.filter(({ own }) => !own).flatMap(({ members }) => members));
 }
 
 function validatorKey({ ledger }: Replica, address: Address): Uint8Array | undefined {

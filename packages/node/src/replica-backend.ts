@@ -1,8 +1,9 @@
 import { type Address, type Clock, fail, type Hash, type Random, type Refusal, type Result, type Store } from '@nacre/base';
 import type { Applied, Genesis, Transaction } from '@nacre/ledger';
 import type { Admission, Replica, ReplicaStatus, SubmissionStatus } from '@nacre/replica';
-import type { LedgerReader, NetworkState, NodeBackend, PeerInfo, RecordSubmission, StoreHealth, Wait } from './backend.ts';
+import type { LedgerReader, NetworkState, NodeBackend, NodeHealth, PeerInfo, RecordSubmission, StoreHealth, Wait } from './backend.ts';
 import { FinalStatuses } from './final-statuses.ts';
+import { HealthLog } from './health-log.ts';
 import { RecordSubmitter } from './records/record-submitter.ts';
 import { RequestIds } from './records/request-ids.ts';
 import type { KeyHolder } from './records/service-registrar.ts';
@@ -41,6 +42,7 @@ export class ReplicaBackend implements NodeBackend {
   readonly address: Address | null;
   readonly version: string;
   readonly ledger: LedgerReader;
+  readonly healthLog: HealthLog;
   readonly #dependencies: ReplicaBackendDependencies;
   readonly #finals: FinalStatuses;
   readonly #requestIds: RequestIds;
@@ -55,6 +57,7 @@ export class ReplicaBackend implements NodeBackend {
     this.version = options.version;
     this.ledger = replica.ledger;
     this.#dependencies = dependencies;
+    this.healthLog = new HealthLog(dependencies);
     this.#requestIds = requestIds;
     const finals = new FinalStatuses((txId) => replica.transactionStatus(txId));
     this.#finals = finals;
@@ -73,6 +76,7 @@ export class ReplicaBackend implements NodeBackend {
   /** Ends all waits. Call it before the replica and the store are closed. */
   async close(): Promise<void> {
     this.#stopListening();
+    this.healthLog.close();
     this.#finals.end();
     await this.#requestIds.close();
   }
@@ -88,6 +92,11 @@ export class ReplicaBackend implements NodeBackend {
   storeHealth(): StoreHealth {
     const { replica, setAside } = this.#dependencies;
     return { ...replica.storeStatus(), setAside };
+  }
+
+  health(): NodeHealth {
+    const { reach, sync } = this.#dependencies.replica;
+    return { sides: reach.sides, history: reach.history, heard: reach.heard, sync: sync.state };
   }
 
   peers(): readonly PeerInfo[] {

@@ -173,6 +173,10 @@ describe('against a node', () => {
     expect((await ask('block')).out).toContain('"header"');
     expect((await ask('validators')).out).toContain('1000');
     expect((await ask('status')).out).toContain('NORMAL');
+    const health = await ask('health');
+    expect([health.status, health.out]).toEqual([EXIT.done, expect.stringContaining('667 of 1000 can decide')]);
+    expect(health.out).toContain('heard       1 of 1 validators\n');
+    expect(health.out).toContain('sync        not needed since the start');
     expect((await ask('peers', 'list')).status).toBe(EXIT.done);
   });
 

@@ -1,3 +1,4 @@
+import { toHex } from '@nacre/base';
 import { Committee } from '@nacre/consensus';
 import { describe, expect, test } from 'vitest';
 import { type NetworkView, networkState } from '../src/network-state.ts';
@@ -13,6 +14,7 @@ const healthy: NetworkView = {
   nameOf: (address) => `node${4 - (address[0] ?? 0)}`,
   self: a,
   signerTrouble: null,
+  cutOff: new Set(),
   connected: [b, c, d],
   replica: { mode: 'consensus', voting: true, doubt: null, peers: 3, snapshot: null },
   idleIntervalMs: 10_000,
@@ -42,6 +44,16 @@ describe('network state', () => {
       reason: 'the signer is away: silent until it is back (nobody listens on its socket)',
     });
     expect(networkState(view({ ...away, connected: [b, c] })).state).toBe('PARTITIONED');
+  });
+
+  // @mutation packages/node/src/network-state.ts
+  // - const connected = view.connected.filter((address) => !cutOff.has(toHex(address)));
+  // + const { connected } = view;
+  test('whoever stands on another side does not count, although its connection is still there', () => {
+    expect(networkState(view({ cutOff: new Set([toHex(c)]) })).state).toBe('NORMAL');
+    const { state, reason } = networkState(view({ cutOff: new Set([toHex(c), toHex(d)]) }));
+    expect(state).toBe('PARTITIONED');
+    expect(reason).toContain('reaches weight 2000 of 4000');
   });
 
   // @mutation packages/node/src/network-state.ts

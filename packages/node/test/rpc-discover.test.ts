@@ -34,7 +34,17 @@ describe('the OpenRPC document', () => {
     expect(document.openrpc).toBe('1.3.2');
     expect(document.methods.map(({ name }) => name).sort()).toEqual(
       [
-        ...['node_status', 'net_peers', 'tx_submit', 'tx_get', 'record_submit', 'record_list', 'record_latest', 'record_proof'],
+        ...[
+          'node_status',
+          'node_health',
+          'net_peers',
+          'tx_submit',
+          'tx_get',
+          'record_submit',
+          'record_list',
+          'record_latest',
+          'record_proof',
+        ],
         ...[
           'light_update',
           'block_get',
@@ -64,6 +74,7 @@ describe('the OpenRPC document', () => {
     const accountId = node.replica.ledger.blockAt(1)?.bodyHashes[0] as Uint8Array;
     const calls: readonly (readonly [string, object])[] = [
       ['node_status', {}],
+      ['node_health', {}],
       ['net_peers', {}],
       ['tx_submit', { tx: Buffer.from(bytes).toString('base64') }],
       ['tx_get', { txId: submitted.txId }],

@@ -268,6 +268,8 @@ describe('blocks and validators', () => {
 });
 
 describe('the node', () => {
+  const sync = { state: 'idle', fromHeight: null, height: null, toHeight: null, blocksPerSecond: null, remainingMs: null, reason: null };
+
   test('tells who it is and how far it has come', async () => {
     const status = await result(url, 'node_status');
     const { height, blockHash, timeMs } = node.replica.ledger.tip;
@@ -278,9 +280,24 @@ describe('the node', () => {
       genesisHash: toHex(node.genesis.hash),
       version: '0.1.0',
       networkState: { state: 'NORMAL', reason: null },
-      chains: [{ chain: 0, height, blockHash: toHex(blockHash), timeMs, catchingUp: false, validator: true }],
+      chains: [{ chain: 0, height, blockHash: toHex(blockHash), timeMs, catchingUp: false, sync, validator: true }],
       store: { firstHeight: 1, scrub: null, damagesFound: 0, damagesMended: 0, damagesWaiting: 0, setAside: 0 },
       peers: 0,
+    });
+  });
+
+  test('tells whom it hears, which sides there are, and how far it has caught up', async () => {
+    await expect.poll(async () => (await result(url, 'node_health')).sides.length, { timeout: 30_000 }).toBe(1);
+    const address = formatAddress(node.validator.address);
+    expect(await result(url, 'node_health')).toEqual({
+      networkState: { state: 'NORMAL', reason: null },
+      height: node.replica.ledger.tip.height,
+      totalWeight: 1000,
+      neededWeight: 667,
+      nodes: [{ address, name: 'only', weight: 1000, self: true, heard: true }],
+      sides: [{ validators: [address], weight: 1000, mayDecide: true, own: true, reached: true }],
+      partitions: [],
+      sync,
     });
   });
 

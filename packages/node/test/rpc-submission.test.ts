@@ -12,7 +12,8 @@ const submit = async () => ok({ txId, validUntilMs });
 function backendWith(status: SubmissionStatus): NodeBackend {
   const wait = { until: async () => status, release: () => {} };
   const genesis = { context: { chain: 0 } };
-  return { genesis, transactionStatus: () => status, reserveWait: () => wait } as unknown as NodeBackend;
+  const networkState = () => ({ state: 'PARTITIONED', reason: 'reaches weight 1 of 4' });
+  return { genesis, transactionStatus: () => status, reserveWait: () => wait, networkState } as unknown as NodeBackend;
 }
 
 describe('what was submitted', () => {
@@ -21,17 +22,27 @@ describe('what was submitted', () => {
 
   test.each(['admitted', 'committed'] as const)('and is decided tells its place, having waited for %s', async (wait) => {
     const answer = await submitAndWait(submit, { wait, timeoutMs: 1000, signal }, backendWith({ status: 'committed', ...place }));
-    expect(answer).toEqual({ txId: 'ab'.repeat(32), status: 'committed', validUntilMs, chain: 0, ...place });
+    expect(answer).toEqual({ txId: 'ab'.repeat(32), status: 'committed', validUntilMs, chain: 0, ...place, networkState: null });
   });
 
-  test('and is not decided yet is pending for who waited, and admitted for who did not', async () => {
-    const statuses = await Promise.all(
+  // @mutation packages/node/src/rpc/methods/submission.ts
+  // - return { ...undecided, status: 'pending', networkState: networkStateJson(backend.networkState()) };
+  // + return { ...undecided, status: 'pending', networkState: null };
+  test('and is not decided yet is pending for who waited, with the reason why it may be, and admitted for who did not', async () => {
+    const answers = await Promise.all(
       (['admitted', 'committed'] as const).map(async (wait) => {
-        const { status } = await submitAndWait(submit, { wait, timeoutMs: 1000, signal }, backendWith({ status: 'admitted' }));
-        return status;
+        const { status, networkState } = await submitAndWait(
+          submit,
+          { wait, timeoutMs: 1000, signal },
+          backendWith({ status: 'admitted' }),
+        );
+        return { status, networkState };
       }),
     );
-    expect(statuses).toEqual(['admitted', 'pending']);
+    expect(answers).toEqual([
+      { status: 'admitted', networkState: null },
+      { status: 'pending', networkState: { state: 'PARTITIONED', reason: 'reaches weight 1 of 4' } },
+    ]);
   });
 
   test.each([

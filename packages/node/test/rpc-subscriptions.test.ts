@@ -86,6 +86,36 @@ describe('a subscription', () => {
     vi.restoreAllMocks();
   });
 
+  // @mutation packages/node/src/rpc/rpc-server.ts
+  // - this.#backend.healthLog.onEvent(wakeAll),
+  // +
+  test('to health tells of changed states; its cursor holds for this process, and at another one all that is kept is told', async () => {
+    const client = await connected();
+    const { subscription } = await client.subscribe({ topic: 'health' });
+    const before = eventsOf(client, subscription).length;
+    node.networkState = { state: 'PARTITIONED', reason: 'a test says so' };
+    await expect
+      .poll(() => eventsOf(client, subscription).at(-1)?.data, { timeout: 30_000 })
+      .toMatchObject({
+        kind: 'state',
+        networkState: { state: 'PARTITIONED', reason: 'a test says so' },
+      });
+    node.networkState = { state: 'NORMAL', reason: null };
+    await expect
+      .poll(() => eventsOf(client, subscription).at(-1)?.data, { timeout: 30_000 })
+      .toMatchObject({
+        kind: 'state',
+        networkState: { state: 'NORMAL' },
+      });
+    const events = eventsOf(client, subscription).slice(before);
+    const again = await client.subscribe({ topic: 'health', cursor: events.at(-2)?.cursor as string });
+    await expect.poll(() => eventsOf(client, again.subscription)).toHaveLength(1);
+    expect(eventsOf(client, again.subscription)[0]).toMatchObject({ data: events.at(-1)?.data, cursor: events.at(-1)?.cursor });
+    const elsewhere = await client.subscribe({ topic: 'health', cursor: '1.7' });
+    await expect.poll(() => eventsOf(client, elsewhere.subscription).length).toBeGreaterThanOrEqual(2);
+    expect(eventsOf(client, elsewhere.subscription)[0]?.data).toMatchObject({ sequence: 0 });
+  });
+
   test('to transactions tells how each one ended', async () => {
     await record('topic/transactions', 0);
     const client = await connected();
@@ -198,7 +228,8 @@ describe('a subscription', () => {
     [{ topic: 'blocks', cursor: '1'.repeat(41) }, 'INVALID_PARAMS'],
     [{ topic: 'records' }, 'INVALID_PARAMS'],
     [{ topic: 'blocks', service: 'a' }, 'INVALID_PARAMS'],
-    [{ topic: 'health' }, 'INVALID_PARAMS'],
+    [{ topic: 'evidence' }, 'INVALID_PARAMS'],
+    [{ topic: 'health', cursor: '7' }, 'CURSOR_INVALID'],
   ])('to %j is refused', async (params, code) => {
     const client = await connected();
     expect((await client.call('subscribe', params)).error?.data.code).toBe(code);

@@ -21,7 +21,7 @@ const BLOCKS_PER_REQUEST = 64;
 /** Requests for blocks under way at once, over all peers. */
 const REQUESTS_AT_ONCE_MAX = 4;
 
-interface Dependencies {
+export interface BlockSyncDependencies {
   readonly chain: ChainContext;
   readonly ledger: Ledger;
   readonly peers: PeerTable;
@@ -51,15 +51,20 @@ interface CertifiedRange {
  * @see protocol, section 7
  */
 export class BlockSync {
-  readonly #dependencies: Dependencies;
+  readonly #dependencies: BlockSyncDependencies;
   #ended = false;
   #proving = false;
   #fruitless = false;
   /** Greatest height that verified certificates have shown to be decided since the last run, or begun: see `provenBy`. */
   #provenHeight = 0;
 
-  constructor(dependencies: Dependencies) {
+  constructor(dependencies: BlockSyncDependencies) {
     this.#dependencies = dependencies;
+  }
+
+  /** Greatest height that verified certificates have shown to be decided; 0 where nothing is to be caught up with. */
+  get provenHeight(): number {
+    return this.#provenHeight;
   }
 
   /** Whether the network has verifiably decided a height from which the consensus of our next one cannot reach us. */
@@ -84,7 +89,8 @@ export class BlockSync {
         if (claimant === undefined) break;
         asked.add(claimant.peer.id);
         const range = await this.#certifiedHeaders(claimant);
-        if (range !== null) this.#provenHeight = Math.max(this.#provenHeight, provenBy(range));
+        if (range === null) claimant.fruitless++;
+        else this.#provenHeight = Math.max(this.#provenHeight, provenBy(range));
       }
     } finally {
       this.#proving = false;
@@ -103,8 +109,12 @@ export class BlockSync {
     this.#ended = true;
   }
 
-  /** Runs until nobody is known to be ahead, or nobody who claims it can take us further. */
-  async run(): Promise<void> {
+  /**
+   * Runs until nobody is known to be ahead, or nobody who claims it can take us further.
+   *
+   * @returns `stuck` where there is verifiably more than anyone gives
+   */
+  async run(): Promise<'done' | 'stuck' | 'ended'> {
     const { peers, ledger, log } = this.#dependencies;
     const startHeight = ledger.tip.height;
     const useless = new Set<string>();
@@ -113,11 +123,20 @@ export class BlockSync {
       const source = peers.beyond(height + 1).find(({ peer }) => !useless.has(peer.id));
       if (source === undefined) break;
       const range = await this.#certifiedHeaders(source);
-      if (range !== null) await this.#applyRange(range);
-      if (ledger.tip.height === height) useless.add(source.peer.id);
+      if (range !== null) {
+        this.#provenHeight = Math.max(this.#provenHeight, provenBy(range));
+        await this.#applyRange(range);
+      }
+      if (ledger.tip.height > height) source.fruitless = 0;
+      else {
+        source.fruitless++;
+        useless.add(source.peer.id);
+      }
     }
+    const stuck = this.needed();
     this.#provenHeight = 0;
     if (ledger.tip.height > startHeight) log.info({ from: startHeight + 1, to: ledger.tip.height }, 'caught up');
+    return this.#ended ? 'ended' : stuck ? 'stuck' : 'done';
   }
 
   /** The next headers from one peer, checked back from the certificate of the last of them. Null, and its claim is gone, if they do not hold. */
@@ -207,7 +226,7 @@ export class BlockSync {
     const withUnverified = new Set<string>();
     while (fetched.length < headers.length && !this.#ended) {
       const next = headers[fetched.length] as Header;
-      const able = peers.beyond(next.height).filter(({ peer }) => !failed.has(peer.id) && !withUnverified.has(peer.id));
+      const able = peers.mostTrusted(peers.beyond(next.height).filter(({ peer }) => !failed.has(peer.id) && !withUnverified.has(peer.id)));
       const source = able[chunk % able.length];
       if (source === undefined) {
         if (unverified === null) break;
@@ -235,7 +254,10 @@ export class BlockSync {
         fetched.push(fitting);
       }
       if (fetched.length > before) withUnverified.clear();
-      else if (!withUnverified.has(id)) failed.add(id);
+      else if (!withUnverified.has(id)) {
+        source.fruitless++;
+        failed.add(id);
+      }
     }
     return fetched;
   }

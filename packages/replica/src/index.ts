@@ -1,4 +1,5 @@
 export type { PartitionEvent, PartitionRecord, Side } from '@nacre/health';
+export type { SyncState } from './auto-synchronizer.ts';
 export { LOCAL_CONFIGURATION, type ReplicaConfiguration } from './configuration.ts';
 export { prepareValidatorHome, Replica } from './replica.ts';
 export type { ReplicaDependencies, ReplicaOptions, ReplicaStatus, ValidatorIdentity } from './replica-types.ts';

@@ -1,7 +1,7 @@
 import { type Address, bytesEqual, fail, type Hash, type Peer, type StoreOperation, type Timer } from '@nacre/base';
 import { CommitCollector, type RoundState, type Vote } from '@nacre/consensus';
 import { type Applied, Ledger, PARAMETER_RULES, Snapshots, type Transaction, VoteJournal } from '@nacre/ledger';
-import { BlockSync } from './block-sync.ts';
+import { AutoSynchronizer } from './auto-synchronizer.ts';
 import { LOCAL_CONFIGURATION, type ReplicaConfiguration } from './configuration.ts';
 import { EarlyMessages } from './early-messages.ts';
 import { reportEpoch } from './epoch-report.ts';
@@ -45,6 +45,8 @@ export class Replica {
   readonly ledger: Ledger;
   /** Who can reach whom. */
   readonly reach: ReachWatch;
+  /** How it catches up. */
+  readonly sync: AutoSynchronizer;
   readonly #options: ReplicaOptions;
   readonly #dependencies: ReplicaDependencies;
   readonly #configuration: ReplicaConfiguration;
@@ -57,7 +59,6 @@ export class Replica {
   readonly #evidence: EvidenceDesk | null;
   /** Null where the key is in this process. */
   readonly #signing: SigningWatch | null;
-  readonly #sync: BlockSync;
   readonly #snapshotSync: SnapshotSync;
   readonly #snapshotMaking: SnapshotMaking;
   readonly #serving: Serving;
@@ -134,7 +135,10 @@ export class Replica {
       tell: (message) => this.#broadcast(message),
       penalize: (peerId, offence) => transport.penalize(peerId, offence),
     });
-    this.#sync = new BlockSync({
+    this.sync = new AutoSynchronizer({
+      clock,
+      snapshots: this.#snapshotSync,
+      leap: () => this.#leap(),
       chain,
       ledger,
       peers: this.#peers,
@@ -211,8 +215,7 @@ export class Replica {
   async stop(): Promise<void> {
     this.#mode = 'stopped';
     this.#tick?.cancel();
-    this.#sync.end();
-    this.#snapshotSync.end();
+    this.sync.end();
     this.#driver?.end();
     await this.#keeper.stop();
     await this.#snapshotMaking.end();
@@ -294,10 +297,9 @@ export class Replica {
         this.ledger.requireKnownProtocol();
         if (this.#forgotten !== null) await this.#enterDoubt(this.#forgotten);
         while (this.#signing?.recallDue) await this.#recall(this.#signing);
-        if (this.#sync.needed() || this.#snapshotSync.needed()) {
+        if (this.sync.needed()) {
           this.#mode = 'syncing';
-          await this.#leap();
-          await this.#sync.run();
+          await this.sync.run();
           if (!this.#isStopped()) this.#mode = 'consensus';
           continue;
         }
@@ -472,7 +474,7 @@ export class Replica {
 
   /** Whoever claims to be far ahead of us must prove it before that interrupts the height at hand. */
   async #checkClaims(): Promise<void> {
-    const isProven = (await this.#sync.prove()) || (this.#sync.takeFruitless() && (await this.#snapshotSync.prove()));
+    const isProven = await this.sync.prove();
     if (isProven) this.#driver?.end();
   }
 
@@ -561,7 +563,6 @@ export class Replica {
   #fail(error: unknown): void {
     this.#failure ??= { error };
     this.#driver?.end();
-    this.#sync.end();
-    this.#snapshotSync.end();
+    this.sync.end();
   }
 }

@@ -218,7 +218,8 @@ describe('a liar beside an honest peer', () => {
   });
 
   // @mutation packages/replica/src/block-sync.ts
-  // - else if (!withUnverified.has(id)) failed.add(id);
+  // - source.fruitless++;
+  // - failed.add(id);
   // +
   test('that has headers but lets every question for blocks time out costs one wait for each question under way, not for each chunk', async () => {
     const actor = await stage.start({ validator: 0 });
@@ -307,8 +308,12 @@ describe('claims', () => {
   });
 
   // @mutation packages/replica/src/block-sync.ts
-  // - if (ledger.tip.height === height) useless.add(source.peer.id);
+  // - useless.add(source.peer.id);
   // +
+  // @mutation packages/replica/src/block-sync.ts
+  // - source.fruitless++;
+  // - failed.add(id);
+  // + source.fruitless++;
   test('with true headers and no blocks do not hold the replica in its sync', async () => {
     const actor = await stage.start({ validator: 0 });
     const miser = holder(1, actor);

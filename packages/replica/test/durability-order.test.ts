@@ -241,6 +241,27 @@ describe('after a crash', () => {
   });
 
   // @mutation packages/replica/src/height-driver.ts
+  // - ...(restored === null ? {} : { restored: { messages: restored.messages, lock: restored.lock } }),
+  // +
+  test('malachite #850: votes that peers send before anything else meet what the journal holds, and nothing contrary is signed', async () => {
+    const { actor, puppets } = await stage.replicaAmongPuppets(voter);
+    const candidate = await nextBlock();
+    await propose(puppets, candidate);
+    await stage.clock.run(50);
+    expect(stage.votesOf(actor, voter)).toHaveLength(1);
+    stage.kill(actor);
+
+    const again = await stage.start({ validator: voter, home: actor.home.afterPowerCut(), name: 'again' });
+    for (const { name } of puppets) stage.hub.connect('again', name);
+    // Not a moment for the journal to be read after they are connected: every vote for none is there at once.
+    await stage.voting(puppets, 'prepare', { height: 1, blockHash: null });
+    await stage.clock.run(3_000);
+    const first = stage.votesOf(again, voter).filter(({ kind, round }) => kind === 'prepare' && round === 0);
+    expect(first.length).toBeGreaterThan(0);
+    for (const { blockHash } of first) expect(blockHash).toEqual(candidate.blockHash);
+  });
+
+  // @mutation packages/replica/src/height-driver.ts
   // - const frame = encodeMessage({ kind: 'proposal', proposal, block: block.bytes, justification: [] });
   // - this.#context.transport.broadcast('committee', frame);
   // + encodeMessage({ kind: 'proposal', proposal, block: block.bytes, justification: [] });

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { type EarlyMessage, EarlyMessages } from '../src/early-messages.ts';
 
 function early(peerId: string, content: { votes?: number; block?: number } = {}): EarlyMessage {
-  const view = { peer: { id: peerId, validator: undefined }, claimedHeight: 0, repairedAtMs: 0, verifying: 0, heard: false };
+  const view = { peer: { id: peerId, validator: undefined }, claimedHeight: 0, fruitless: 0, repairedAtMs: 0, verifying: 0, heard: false };
   const vote: Vote = { height: 5, round: 0, kind: 'prepare', blockHash: null, validator: 0, signature: new Uint8Array(10) };
   const votes = Array.from({ length: content.votes ?? 1 }, () => vote);
   const proposal = { height: 5, round: 0, validRound: -1, blockHash: new Uint8Array(32), proposer: 0, signature: new Uint8Array(10) };
@@ -31,7 +31,7 @@ test('what is for a height is handed out once, in order, and what is for earlier
 // @mutation packages/replica/src/early-messages.ts
 // - if (waiting.length >= EARLY_PER_PEER_MAX ||
 // + if (
-test('a peer may have 64 of them waiting, and others theirs beside', () => {
+test('cometbft #5955: a peer may have 64 of them waiting, and others theirs beside', () => {
   const messages = new EarlyMessages();
   for (let i = 0; i < 100; i++) messages.add(5, early('loud'));
   messages.add(5, early('quiet'));

@@ -276,7 +276,7 @@ test.each([
     });
     for (const place of order) watch.voteSeen(address, vote(place));
     watch.answer(
-      { peer: { id: 'p', validator: address }, claimedHeight: 0, repairedAtMs: 0, verifying: 0, heard: false },
+      { peer: { id: 'p', validator: address }, claimedHeight: 0, fruitless: 0, repairedAtMs: 0, verifying: 0, heard: false },
       new Uint8Array(16),
     );
   }

@@ -18,7 +18,7 @@ beforeEach(async () => {
 // @mutation packages/replica/src/height-driver.ts
 // - view.verifying--;
 // +
-test('256 votes of one peer are verified at once, other peers have their own room, and it is free again afterwards', async () => {
+test('cometbft #5955: 256 votes of one peer are verified at once, other peers have their own room, and it is free again afterwards', async () => {
   const vote = await stage.chain.vote(1, { height: 1, round: 0, kind: 'prepare', blockHash: null });
   const many = { kind: 'votes' as const, votes: Array.from({ length: 200 }, () => vote) };
   loud.say(many);
@@ -42,7 +42,7 @@ test('256 votes of one peer are verified at once, other peers have their own roo
 // @mutation packages/replica/src/transaction-desk.ts
 // - view.verifying -= taken.length;
 // +
-test('4,096 transactions of one peer are verified at once, and the room is free again afterwards', async () => {
+test('cometbft #5955: 4,096 transactions of one peer are verified at once, and the room is free again afterwards', async () => {
   const { bytes } = await stage.chain.transaction(stage.chain.key(1), [{ kind: 'validator.recover', nonce: new Uint8Array(16) }]);
   const many = { kind: 'transactions' as const, bodies: Array.from({ length: 1024 }, () => bytes) };
   for (let i = 0; i < 5; i++) loud.say(many);

@@ -7,6 +7,7 @@ import { addBenchCommand } from './commands/bench-command.ts';
 import { addCheckpointCommand } from './commands/checkpoint-command.ts';
 import { addCompletionCommand } from './commands/completion-command.ts';
 import { addEvidenceCommand } from './commands/evidence-command.ts';
+import { addHealthCommand } from './commands/health-command.ts';
 import { addHomeCommands } from './commands/home-commands.ts';
 import { addNodeCommands } from './commands/node-commands.ts';
 import { addQueryCommands } from './commands/query-commands.ts';
@@ -65,6 +66,7 @@ export async function runCli(args: readonly string[], io: CommandIo): Promise<nu
   addSignerCommand(program, context);
   addSnapshotCommand(program, context);
   addQueryCommands(program, context);
+  addHealthCommand(program, context);
   addValidatorCommands(program, context);
   addEvidenceCommand(program, context);
   addRecordCommands(program, context);

@@ -3,6 +3,7 @@ import { formatAddress } from '@nacre/crypto';
 import { LedgerError } from '@nacre/ledger';
 import type { NodeBackend } from '../backend.ts';
 import { RpcError } from './errors.ts';
+import { healthEventJson } from './health-json.ts';
 import { recordJson } from './present.ts';
 import type { RecentBlocks } from './recent-blocks.ts';
 
@@ -13,8 +14,8 @@ export interface FeedEvent {
 }
 
 /**
- * The events of one topic from a place on, read from what is decided: heights and indexes are the same on every node, so a
- * cursor of one node is good at any other.
+ * The events of one topic from a place on. Those of what is decided are read from it: heights and indexes are the same on every node, so a
+ * cursor of one node is good at any other. Those of health are what one process saw: at another one its cursor means everything that is kept there.
  */
 export interface Feed {
   /** Of the next event. */
@@ -30,7 +31,7 @@ export interface Feed {
   skip(): void;
 }
 
-export type Topic = 'blocks' | 'transactions' | 'records';
+export type Topic = 'blocks' | 'transactions' | 'records' | 'health';
 
 interface FeedRequest {
   readonly topic: Topic;
@@ -55,6 +56,8 @@ export function openFeed({ topic, service, cursor }: FeedRequest, dependencies: 
     case 'records':
       assert(service !== undefined, 'the schema asks for a service');
       return new RecordFeed(service, cursor, dependencies);
+    case 'health':
+      return new HealthFeed(cursor, dependencies.backend.healthLog);
   }
 }
 
@@ -209,6 +212,44 @@ class RecordFeed implements Feed {
 
   #recordCount(): number {
     return this.#dependencies.backend.ledger.recordLog(this.#service)?.recordCount ?? 0;
+  }
+}
+
+class HealthFeed implements Feed {
+  readonly #log: NodeBackend['healthLog'];
+  #sequence: number;
+
+  constructor(cursor: string | undefined, log: NodeBackend['healthLog']) {
+    this.#log = log;
+    const [process, sequence = 0] = cursor === undefined ? [log.sinceMs, log.next] : readCursor(cursor, /^(\d+)\.(\d+)$/);
+    this.#sequence = process === log.sinceMs ? Math.min(sequence, log.next) : log.oldest;
+  }
+
+  get cursor(): string {
+    return `${this.#log.sinceMs}.${this.#sequence}`;
+  }
+
+  lag(): number {
+    return this.#log.next - this.#sequence;
+  }
+
+  async next(limit: number): Promise<FeedEvent[] | 'pruned'> {
+    if (this.#sequence < this.#log.oldest) {
+      this.#sequence = this.#log.oldest;
+      return 'pruned';
+    }
+    const events: FeedEvent[] = [];
+    while (events.length < limit) {
+      const event = this.#log.at(this.#sequence);
+      if (event === undefined) break;
+      this.#sequence++;
+      events.push({ data: healthEventJson(event), cursor: this.cursor });
+    }
+    return events;
+  }
+
+  skip(): void {
+    this.#sequence = this.#log.next;
   }
 }
 

@@ -13,6 +13,7 @@ import { DEFAULT_RPC_LIMITS, type RpcLimits } from './limits.ts';
 import type { Method } from './method.ts';
 import { chainMethods } from './methods/chain-methods.ts';
 import { evidenceMethods } from './methods/evidence-methods.ts';
+import { healthMethods } from './methods/health-methods.ts';
 import { lightMethods } from './methods/light-methods.ts';
 import { nodeMethods } from './methods/node-methods.ts';
 import { recordMethods } from './methods/record-methods.ts';
@@ -120,10 +121,16 @@ class RpcServer {
     const { allowedHosts = [], allowedOrigins = [] } = this.#options;
     const access: AccessOptions = { host, port, allowedHosts, allowedOrigins };
     this.#access = new Access(access);
-    const stopListening = this.#backend.onDecided((applied) => {
-      this.#blocks.add(applied);
+    const wakeAll = (): void => {
       for (const session of this.#sessions.keys()) session.wake();
-    });
+    };
+    const stops = [
+      this.#backend.onDecided((applied) => {
+        this.#blocks.add(applied);
+        wakeAll();
+      }),
+      this.#backend.healthLog.onEvent(wakeAll),
+    ];
     this.#metrics.rpc.observeSockets(() => ({
       sockets: this.#sessions.size,
       subscriptions: [...this.#sessions.keys()].reduce((sum, session) => sum + session.subscriptions, 0),
@@ -133,7 +140,7 @@ class RpcServer {
     return {
       url,
       close: async () => {
-        stopListening();
+        for (const stop of stops) stop();
         for (const session of [...this.#sessions.keys()]) session.end();
         await this.#endWaits();
         await this.#http.close();
@@ -279,6 +286,7 @@ class RpcServer {
 function rpcMethods(backend: NodeBackend, blocks: RecentBlocks): Method[] {
   const methods = [
     ...nodeMethods(backend),
+    ...healthMethods(backend),
     ...transactionMethods(backend),
     ...recordMethods(backend),
     ...lightMethods(backend),

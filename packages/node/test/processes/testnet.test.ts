@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import type { HealthAnswer } from '@nacre/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RpcFailure } from '../../src/cli/rpc-client.ts';
 import { PROGRAMS, processesOf, RunningTestnet, SETUP_TIMEOUT_MS, startProgram, until } from '../support/running-testnet.ts';
@@ -88,9 +89,29 @@ describe('a testnet of four processes', { timeout: SETUP_TIMEOUT_MS }, () => {
     expect(chains[2]).toEqual(chains[0]);
   });
 
-  test('halves cannot decide, and heal into one chain', async () => {
+  test('three and one: both name the sides, what either takes is decided once, and both tell of the merge', async () => {
+    // Account and service of every node are there before the cut.
+    for (const node of ALL) await net.record(node, `before the cut, at ${node}`);
+    await net.command('partition', '0,1,2|3');
+    await untilSides(net, 0, ['node0 node1 node2, may decide', 'node3, cannot decide']);
+    await untilSides(net, 3, ['node3, cannot decide', 'node0 node1 node2, may decide']);
+    await until('node 3 says so', async () => (await net.ready(3))?.state === 'PARTITIONED');
+    const waiting = await submitWithoutQuorum(net, 3);
+    await net.record(0, 'taken by the three');
+    await net.command('heal');
+    await net.untilReady(...ALL);
+    for (const node of ALL) await untilSides(net, node, ['node0 node1 node2 node3, may decide']);
+    const { partitions } = (await net.call(3, 'node_health')) as unknown as HealthAnswer;
+    expect(partitions.at(-1)?.untilMs).not.toBeNull();
+    await untilDecidedOnce(net, waiting);
+  });
+
+  test('halves cannot decide, and heal into one chain with what both have taken', async () => {
     await net.command('partition', '0,1|2,3');
     for (const node of ALL) await until(`node ${node} is cut off`, async () => (await net.ready(node))?.state === 'PARTITIONED');
+    await untilSides(net, 0, ['node0 node1, cannot decide', 'node2 node3, cannot decide']);
+    await untilSides(net, 2, ['node2 node3, cannot decide', 'node0 node1, cannot decide']);
+    const waiting = [await submitWithoutQuorum(net, 0), await submitWithoutQuorum(net, 2)];
     // A ban outlives the process.
     await net.command('restart', '3');
     await until('node 3 is back and cut off', async () => (await net.ready(3))?.state === 'PARTITIONED');
@@ -99,6 +120,7 @@ describe('a testnet of four processes', { timeout: SETUP_TIMEOUT_MS }, () => {
     await net.record(3, 'one network again');
     const chains = await net.chains(...ALL);
     for (const chain of chains) expect(chain).toEqual(chains[0]);
+    for (const each of waiting) await untilDecidedOnce(net, each);
   });
 
   test('down, and up again: nothing is fed twice', async () => {
@@ -232,6 +254,43 @@ describe('a full disk', { timeout: SETUP_TIMEOUT_MS }, () => {
     }
   });
 });
+
+/** Waits until a node names these sides, its own first. */
+async function untilSides(net: RunningTestnet, node: number, expected: readonly string[]): Promise<void> {
+  let named: string[] = [];
+  const isNamed = async (): Promise<boolean> => {
+    const { nodes, sides } = (await net.call(node, 'node_health')) as unknown as HealthAnswer;
+    named = sides.map(({ validators, mayDecide }) => {
+      const names = validators.map((address) => nodes.find((each) => each.address === address)?.name ?? address);
+      return `${names.sort().join(' ')}, ${mayDecide ? 'may' : 'cannot'} decide`;
+    });
+    return named.join('|') === expected.join('|');
+  };
+  await until(`node ${node} names ${expected.join(' and ')}`, isNamed);
+}
+
+interface Waiting {
+  readonly txId: unknown;
+  readonly payload: string;
+}
+
+/** Has a node take a record that nobody there can decide: it says what it waits for instead of hanging. */
+async function submitWithoutQuorum(net: RunningTestnet, node: number): Promise<Waiting> {
+  const payload = `taken by node ${node} alone`;
+  const params = { service: 'notes', payload, wait: 'committed', timeoutMs: 1_000 };
+  const submitted = await net.call(node, 'record_submit', params, 1_000);
+  expect(submitted).toMatchObject({ status: 'pending', networkState: { state: 'PARTITIONED' } });
+  expect((submitted.networkState as { reason: string }).reason).toMatch(/^reaches weight \d+ of 4000, more than two thirds are needed/);
+  return { txId: submitted.txId, payload };
+}
+
+async function untilDecidedOnce(net: RunningTestnet, { txId, payload }: Waiting): Promise<void> {
+  for (const node of ALL) {
+    await until(`node ${node} has what waited`, async () => (await net.call(node, 'tx_get', { txId })).status === 'committed');
+    const { records } = (await net.call(node, 'record_list', { service: 'notes', limit: 1_000 })) as { records: { payload: unknown }[] };
+    expect(records.filter((record) => record.payload === payload)).toHaveLength(1);
+  }
+}
 
 async function waitForReady(program: ReturnType<typeof startProgram>): Promise<{ rpc: string }> {
   let status: number | null | undefined;

@@ -192,6 +192,7 @@ export interface RpcAnswer {
 /** What the methods answer with, as far as tests look into it. */
 interface Results {
   readonly node_status: { readonly networkState: NetworkState };
+  readonly node_health: { readonly sides: readonly object[] };
   readonly net_peers: object;
   readonly tx_submit: z.input<typeof SubmissionJson>;
   readonly tx_get: { readonly status: string; readonly transaction: z.input<typeof TransactionJson> | null };

@@ -1,7 +1,9 @@
+import type { HealthAnswer } from '@nacre/client';
 import type { Command } from 'commander';
 import { homePaths } from '../../home.ts';
 import { askLine } from '../../line-socket.ts';
 import { table } from '../command-io.ts';
+import { describeSync } from '../describe-sync.ts';
 import type { CommandContext } from '../program.ts';
 
 /** Longest wait for a node's answer on its admin socket, in ms. */
@@ -12,7 +14,15 @@ interface Status {
   readonly address: string | null;
   readonly chainId: string;
   readonly networkState: { readonly state: string; readonly reason: string | null };
-  readonly chains: readonly { chain: number; height: number; blockHash: string; timeMs: number; catchingUp: boolean; validator: boolean }[];
+  readonly chains: readonly {
+    chain: number;
+    height: number;
+    blockHash: string;
+    timeMs: number;
+    catchingUp: boolean;
+    sync: HealthAnswer['sync'];
+    validator: boolean;
+  }[];
   readonly store: Store;
   readonly peers: number;
 }
@@ -111,8 +121,8 @@ function describeStatus({ nodeId, address, chainId, networkState, chains, store,
     `node      ${nodeId}`,
     `validator ${address ?? '- (follower)'}`,
     `state     ${state}${reason === null ? '' : `: ${reason}`}`,
-    ...chains.map(({ chain, height, blockHash, timeMs, catchingUp }) => {
-      return `chain ${chain}   height ${height}, block ${blockHash}, ${new Date(timeMs).toISOString()}${catchingUp ? ', catching up' : ''}`;
+    ...chains.map(({ chain, height, blockHash, timeMs, catchingUp, sync }) => {
+      return `chain ${chain}   height ${height}, block ${blockHash}, ${new Date(timeMs).toISOString()}${catchingUp ? `, ${describeSync(sync)}` : ''}`;
     }),
     ...storeLines(store),
     `peers     ${peers}`,

@@ -5,7 +5,7 @@ import type { CommandContext } from '../program.ts';
 import { asRpcFailure } from '../rpc-client.ts';
 import { wholeNumber } from '../whole-number.ts';
 
-const TOPICS: readonly Topic[] = ['blocks', 'transactions', 'records'];
+const TOPICS: readonly Topic[] = ['blocks', 'transactions', 'records', 'health'];
 const COUNT_MAX = 2 ** 53 - 1;
 
 interface WatchOptions {
@@ -18,7 +18,7 @@ interface WatchOptions {
 export function addWatchCommand(program: Command, context: CommandContext): void {
   program
     .command('watch')
-    .description('print what is decided as it happens, until interrupted')
+    .description('print what is decided, or the health of a node, as it happens, until interrupted')
     .argument('[topic]', TOPICS.join(', '), 'blocks')
     .option('--service <name>', 'whose records')
     .option('--cursor <cursor>', 'where to resume, as an earlier event named it')

@@ -2,6 +2,7 @@ import { toHex } from '@nacre/base';
 import { formatAddress } from '@nacre/crypto';
 import { z } from 'zod';
 import type { NodeBackend } from '../../backend.ts';
+import { NetworkStateJson, networkStateJson, SyncJson, syncJson } from '../health-json.ts';
 import { defineMethod, type Method } from '../method.ts';
 import { addressText, chainNumber, count, hashText, timeMs } from '../schemas.ts';
 
@@ -21,10 +22,7 @@ export function nodeMethods(backend: NodeBackend): Method[] {
         chainId: z.string().describe("The network's name"),
         genesisHash: hashText.describe("The network's identity"),
         version: z.string(),
-        networkState: z.strictObject({
-          state: z.enum(['NORMAL', 'PARTITIONED', 'RECOVERING']),
-          reason: z.string().nullable(),
-        }),
+        networkState: NetworkStateJson,
         chains: z.array(
           z.strictObject({
             chain: chainNumber,
@@ -32,6 +30,7 @@ export function nodeMethods(backend: NodeBackend): Method[] {
             blockHash: hashText,
             timeMs,
             catchingUp: z.boolean(),
+            sync: SyncJson.describe('How far it has caught up, or did the last time'),
             validator: z.boolean().describe('Whether this node is one of the committee of the next height'),
           }),
         ),
@@ -60,9 +59,9 @@ export function nodeMethods(backend: NodeBackend): Method[] {
           blockHash: toHex(blockHash),
           timeMs: blockTimeMs,
           catchingUp: mode === 'syncing',
+          sync: syncJson(backend.health().sync),
           validator: address !== null && ledger.committeeAt(height + 1).indexOf(address) !== null,
         };
-        const { state, reason } = backend.networkState();
         const { part, found, mended, waiting, setAside } = backend.storeHealth();
         const damages = { damagesFound: found, damagesMended: mended, damagesWaiting: waiting };
         return {
@@ -71,7 +70,7 @@ export function nodeMethods(backend: NodeBackend): Method[] {
           chainId: genesis.network,
           genesisHash: toHex(genesis.hash),
           version: backend.version,
-          networkState: { state, reason },
+          networkState: networkStateJson(backend.networkState()),
           chains: [chain],
           store: { firstHeight: ledger.firstHeight, scrub: part, ...damages, setAside },
           peers,

@@ -3,6 +3,7 @@ import type { SubmissionStatus } from '@nacre/replica';
 import { z } from 'zod';
 import type { NodeBackend } from '../../backend.ts';
 import { RpcError, type RpcErrorCode } from '../errors.ts';
+import { NetworkStateJson, networkStateJson } from '../health-json.ts';
 import { chainNumber, count, hashText, timeMs } from '../schemas.ts';
 
 const TIMEOUT_MS_DEFAULT = 10_000;
@@ -20,6 +21,7 @@ export const SubmissionJson = z.strictObject({
   chain: chainNumber,
   height: count.nullable().describe('Of the block that holds it; null before'),
   index: count.nullable().describe('Within the block; null before'),
+  networkState: NetworkStateJson.nullable().describe('With pending: what the node can do at present, and why it may have to wait'),
 });
 
 /** How a submission can end besides the refusals of what is submitted. */
@@ -51,7 +53,7 @@ export async function submitAndWait(
     const timeoutMs = Math.max(0, options.timeoutMs - (performance.now() - startedAt));
     const status =
       (await reserved?.until(submitted.value, { timeoutMs, signal: options.signal })) ?? backend.transactionStatus(submitted.value.txId);
-    return answer(submitted.value, status, { wait: options.wait, chain: backend.genesis.context.chain });
+    return answer(submitted.value, status, { wait: options.wait, backend });
   } finally {
     reserved?.release();
   }
@@ -60,15 +62,19 @@ export async function submitAndWait(
 function answer(
   transaction: { readonly txId: Hash; readonly validUntilMs: number },
   status: SubmissionStatus,
-  { wait, chain }: { readonly wait: 'admitted' | 'committed'; readonly chain: number },
+  { wait, backend }: { readonly wait: 'admitted' | 'committed'; readonly backend: NodeBackend },
 ): z.input<typeof SubmissionJson> {
   const txId = toHex(transaction.txId);
   const { validUntilMs } = transaction;
+  const { chain } = backend.genesis.context;
   switch (status.status) {
     case 'committed':
-      return { txId, status: 'committed', validUntilMs, chain, height: status.height, index: status.index };
-    case 'admitted':
-      return { txId, status: wait === 'committed' ? 'pending' : 'admitted', validUntilMs, chain, height: null, index: null };
+      return { txId, status: 'committed', validUntilMs, chain, height: status.height, index: status.index, networkState: null };
+    case 'admitted': {
+      const undecided = { txId, validUntilMs, chain, height: null, index: null };
+      if (wait === 'admitted') return { ...undecided, status: 'admitted', networkState: null };
+      return { ...undecided, status: 'pending', networkState: networkStateJson(backend.networkState()) };
+    }
     case 'failed':
       throw new RpcError('TRANSACTION_FAILED', { txId, chain, height: status.height, index: status.index, reason: status.reason });
     case 'expired':

@@ -8,7 +8,7 @@ import { nameParam } from '../schemas.ts';
 
 const subscribeParams = z
   .strictObject({
-    topic: z.enum(['blocks', 'transactions', 'records']),
+    topic: z.enum(['blocks', 'transactions', 'records', 'health']),
     service: nameParam.optional().describe('For the topic records, and only there'),
     cursor: z.string().max(CURSOR_LENGTH_MAX).optional().describe('Where to resume; without it only what comes next is told'),
   })
