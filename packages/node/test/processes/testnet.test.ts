@@ -98,6 +98,10 @@ describe('a testnet of four processes', { timeout: SETUP_TIMEOUT_MS }, () => {
     await until('node 3 says so', async () => (await net.ready(3))?.state === 'PARTITIONED');
     const waiting = await submitWithoutQuorum(net, 3);
     await net.record(0, 'taken by the three');
+    // What is read there is true as of the height that is named with it.
+    const read = (await net.call(3, 'record_latest', { service: 'notes', key: 'none' })) as { height: number; ageMs: number };
+    expect(read.height).toBeLessThan(await net.height(0));
+    expect(read.ageMs).toBeGreaterThanOrEqual(500);
     await net.command('heal');
     await net.untilReady(...ALL);
     for (const node of ALL) await untilSides(net, node, ['node0 node1 node2 node3, may decide']);
