@@ -175,8 +175,8 @@ describe('peers that lie in a snapshot', () => {
 });
 
 // Named after besu #8307: there, nodes that have lost their data never agree again with those that have pruned.
-// @mutation packages/replica/src/replica.ts
-// - || (this.#sync.takeFruitless() && (await this.#snapshotSync.prove()))
+// @mutation packages/replica/src/auto-synchronizer.ts
+// - || (this.#blocks.takeFruitless() && (await this.#dependencies.snapshots.prove()))
 // +
 test('a new node whose peers have no old blocks any more begins with a snapshot, however near they are', async () => {
   const actor = await stage.start({ validator: 0, configuration: { snapshotBehindBlocks: 1_000_000 } });
