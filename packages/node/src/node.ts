@@ -182,7 +182,7 @@ function observeNetwork({ replica, transport, home, configuration }: Observed) {
       self: validator?.address ?? null,
       signerTrouble: validator?.custody?.trouble ?? null,
       connected: transport.peers().flatMap((peer) => peer.validator ?? []),
-      cutOff: nowMs - progressAtMs > configuration.consensus.reachSilenceMs ? cutOff(replica) : new Set<string>(),
+      cutOff: nowMs - progressAtMs > configuration.consensus.reachSilenceMs ? cutOff(replica, configuration) : new Set<string>(),
       replica: replica.status(),
       idleIntervalMs: configuration.consensus.idleIntervalMs,
       sinceProgressMs: nowMs - progressAtMs,
@@ -196,8 +196,10 @@ function replicaConfiguration({ consensus, snapshot }: NodeConfiguration): Repli
   return { ...consensus, snapshotIntervalBlocks: snapshot.intervalBlocks, snapshotsKept: snapshot.keep, snapshotBehindBlocks };
 }
 
-/** Validators that the partition detector has on other sides, in hex. */
-function cutOff({ reach }: Replica): ReadonlySet<string> {
+/** Validators that the partition detector has on other sides, in hex: once that has lasted, so that a node which is only slow splits nothing. */
+function cutOff({ reach }: Replica, { consensus }: NodeConfiguration): ReadonlySet<string> {
+  const sinceMs = reach.history.at(-1)?.sinceMs ?? Number.POSITIVE_INFINITY;
+  if (systemClock.nowMs() - sinceMs < consensus.reachSilenceMs) return new Set();
   return new Set(reach.sides.filter(({ own }) => !own).flatMap(({ members }) => members));
 }
 

@@ -135,8 +135,10 @@ describe('validators come and go', { timeout: 4 * SETUP_TIMEOUT_MS }, () => {
     await untilItDecides(votesFromEpoch);
     await until('the old key is erased', async () => !existsSync(nextValidatorKey));
     expect((await net.nacre(['keys', 'show', homePaths(home).validatorKey])).stdout).not.toBe(before);
-    const { networkState } = (await callRpc(url, 'node_status', {})) as { networkState: { state: string } };
-    expect(networkState.state).toBe('NORMAL');
+    await until('it is in order', async () => {
+      const { networkState } = (await callRpc(url, 'node_status', {})) as { networkState: { state: string } };
+      return networkState.state === 'NORMAL';
+    });
   });
 
   test('it leaves, and goes on as a follower', async () => {
