@@ -1,8 +1,10 @@
 import { assert } from '@nacre/base';
-import { bodyKey } from '@nacre/ledger';
+import { bodyKey, Ledger } from '@nacre/ledger';
 import { encodeRequest } from '@nacre/replica';
 import { describe, expect, test } from 'vitest';
-import { Stage } from './support/stage.ts';
+import { Home, Stage } from './support/stage.ts';
+import { silentLog, TestChain } from './support/test-chain.ts';
+import { testVerifier } from './support/test-keys.ts';
 
 /** First byte of the keys under which the ledger stores blocks. */
 const BLOCK_PREFIX = 2;
@@ -102,5 +104,47 @@ describe('the scrub', () => {
     await stage.clock.run(2_000);
     expect(again.replica.status().mode).toBe('stopped');
     expect(await ended).toMatchObject({ code: 'LEDGER_DAMAGED' });
+  });
+});
+
+describe('a decided block that does not execute on the state that is here', () => {
+  /** The chain up to block 3, without a value of the state that no start looks at and block 4 needs. */
+  async function lacking(chain: TestChain): Promise<Home> {
+    await chain.decide([await chain.anyTransaction()]);
+    await chain.decide();
+    await chain.decide();
+    const whole = chain.store.copy();
+    const { block, transactions } = await chain.decide([await chain.anyTransaction()]);
+    const values = await whole.scan({ gte: Uint8Array.of(STATE_PREFIX), lt: Uint8Array.of(STATE_PREFIX + 1), limit: 100 });
+    for (const { key } of values) {
+      const store = whole.copy();
+      await store.write([{ type: 'delete', key }], { sync: true });
+      const opened = await Ledger.open({ genesis: chain.genesis, store, verifier: testVerifier, log: silentLog }).catch(() => null);
+      if (opened?.check(block, transactions).ok === false) return new Home(store);
+    }
+    return expect.unreachable('something of the state is needed');
+  }
+
+  const BEHIND: readonly (readonly [which: string, more: number])[] = [
+    ['the next one', 0],
+    ['one of many that are missing', 5],
+  ];
+
+  // @mutation packages/replica/src/fault-error.ts
+  // - if (fault.code === 'DECIDED_INVALID') {
+  // + if (fault.height < 0 && fault.code === 'DECIDED_INVALID') {
+  test.each(BEHIND)('is taken for damage of the store: %s', async (_which, more) => {
+    const chain = await TestChain.create();
+    const home = await lacking(chain);
+    for (let i = 0; i < more; i++) await chain.decide();
+    const stage = Stage.on(chain);
+    const whole = await stage.start({ validator: null, name: 'whole', home: new Home(chain.store.copy()) });
+    const damaged = await stage.start({ validator: null, name: 'damaged', home });
+    const ended = damaged.replica.finished.catch((error: unknown) => error);
+    stage.hub.connect('damaged', 'whole');
+    await stage.clock.run(5_000);
+    expect(damaged.replica.status()).toMatchObject({ mode: 'stopped', height: 3 });
+    expect(await ended).toMatchObject({ code: 'LEDGER_DAMAGED', message: expect.stringContaining('does not execute here') });
+    expect(whole.replica.status().mode).toBe('consensus');
   });
 });
