@@ -7,6 +7,7 @@ import type { BenchmarkSuite } from '@nacre/base/benchmark';
 import { createVerifier } from '@nacre/crypto/native';
 import { Ledger, Snapshots, takeSnapshot } from '@nacre/ledger';
 import { LevelStore } from '@nacre/ledger/level';
+import { HEADERS_PER_REQUEST_MAX } from '@nacre/replica';
 import { homePaths } from '../src/home.ts';
 import { STORE_FORMAT_VERSION } from '../src/store-format.ts';
 import { DecidedChain } from './support/decided-chain.ts';
@@ -14,8 +15,8 @@ import { caughtUp, makeFollower, serveProcess } from './support/follower.ts';
 
 /** What `NACRE_JOIN_BLOCKS` says otherwise: a hundred thousand take minutes to make. */
 const BLOCKS_DEFAULT = 5_000;
-/** As seldom as the headers of one request need it. */
-const SIGNED_EVERY = 256;
+/** As the headers of one request need it: the node that serves them looks for a certificate that holds from the last of them on downwards. */
+const SIGNED_EVERY = HEADERS_PER_REQUEST_MAX;
 /** Blocks after the snapshot, which come as blocks. */
 const BEHIND_SNAPSHOT = 100;
 const STARTS = 5;
