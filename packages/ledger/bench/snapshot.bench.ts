@@ -45,6 +45,7 @@ const suite: BenchmarkSuite = {
           const startedMs = performance.now();
           await decide(chain, writer, `${name} ${times.length}`);
           times.push(performance.now() - startedMs);
+
           await sleep(BETWEEN_MS);
         }
         return times;

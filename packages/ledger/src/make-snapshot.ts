@@ -30,6 +30,8 @@ import {
 import { serviceNameOf } from './snapshot-state.ts';
 import { LATEST_RECORD, RECORD_LOG, stateValueHash } from './state-kinds.ts';
 
+/** Bytes of entries after which others get their turn. */
+const PAUSE_BYTES = 16 * 1024;
 /** Pages kept while the tree is gone through from left to right: those above the one at hand. */
 const PAGES_CACHED = 128;
 
@@ -39,7 +41,7 @@ export interface StateSource {
   readonly root: Hash;
   /** Takes each part as it is made. */
   readonly put: (name: PartName, bytes: Uint8Array) => Promise<void>;
-  /** Awaited after each page of the tree, so that other work gets its turn. */
+  /** Awaited after every few pages of the tree, so that other work gets its turn. */
   readonly pace: () => Promise<void>;
 }
 
@@ -55,6 +57,7 @@ export class StateSnapshot {
   readonly #pages: PageCache;
   readonly #services: string[] = [];
   #parts = 0;
+  #sincePause = 0;
 
   constructor(source: StateSource) {
     this.#source = source;
@@ -99,13 +102,17 @@ export class StateSnapshot {
     if (page.kind === 'bucket') return this.#bucket(id, leavesOf(page));
     const small: Small[] = [];
     let isSmall = true;
-    for (let child = 0; child < CHILDREN; child++) {
-      const below = childHash(page, child);
-      if (isEmptyHash(below)) continue;
-      const subtree = await this.#subtree(childId(id, child), below);
+    const children = Array.from({ length: CHILDREN }, (_, child) => ({ at: childId(id, child), below: childHash(page, child) }));
+    const present = children.filter(({ below }) => !isEmptyHash(below));
+    const isLast = present.every(({ at, below }) => openPage(this.#pages, at, below).kind === 'bucket');
+    // Buckets at once, because each look for a latest record takes a turn of a process that may be busy with blocks.
+    const reading = isLast ? await Promise.all(present.map(({ at, below }) => this.#subtree(at, below))) : null;
+    for (const [i, { at, below }] of present.entries()) {
+      const subtree = reading === null ? await this.#subtree(at, below) : (reading[i] ?? null);
       if (subtree === null) isSmall = false;
       else small.push(subtree);
     }
+    await this.#pace(small.reduce((sum, one) => sum + one.bytes, 0));
     const bytes = small.reduce((sum, one) => sum + one.bytes, 0);
     if (isSmall && bytes <= SNAPSHOT_PART_BYTES) return { id, bytes, entries: small.flatMap(({ entries }) => entries) };
     for (const one of small) await this.#putEntries(one);
@@ -116,10 +123,15 @@ export class StateSnapshot {
   async #bucket(id: PageId, leaves: Uint8Array): Promise<Small> {
     const entries: StateEntry[] = [];
     let bytes = 0;
-    for (let at = 0; at < leaves.length; at += LEAF_BYTES) {
-      const key = leaves.slice(at, at + STATE_KEY_BYTES);
-      const valueHash = leaves.slice(at + STATE_KEY_BYTES, at + LEAF_BYTES);
-      const value = await this.#value(key, valueHash);
+    const read = await Promise.all(
+      Array.from({ length: leaves.length / LEAF_BYTES }, async (_, leaf) => {
+        const at = leaf * LEAF_BYTES;
+        const key = leaves.slice(at, at + STATE_KEY_BYTES);
+        const valueHash = leaves.slice(at + STATE_KEY_BYTES, at + LEAF_BYTES);
+        return { key, valueHash, value: await this.#value(key, valueHash) };
+      }),
+    );
+    for (const { key, valueHash, value } of read) {
       const service = serviceNameOf(key, value);
       if (service !== null) this.#services.push(service);
       bytes += ENTRY_OVERHEAD_BYTES;
@@ -131,8 +143,15 @@ export class StateSnapshot {
         entries.push({ key, content: { value } });
       }
     }
-    await this.#source.pace();
     return { id, entries, bytes };
+  }
+
+  /** Lets others have their turn after every few pages. */
+  async #pace(bytes: number): Promise<void> {
+    this.#sincePause += bytes;
+    if (this.#sincePause < PAUSE_BYTES) return;
+    this.#sincePause = 0;
+    await this.#source.pace();
   }
 
   async #value(key: Hash, valueHash: Hash): Promise<Uint8Array> {

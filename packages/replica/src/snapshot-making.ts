@@ -1,7 +1,7 @@
 import type { Clock, Log } from '@nacre/base';
 import { type Ledger, type Snapshots, takeSnapshot } from '@nacre/ledger';
 
-/** Pause after each page of the state, in ms, in which the node does what it is there for. */
+/** Pause after every few pages of the state, in ms, in which the node does what it is there for. */
 const PAUSE_MS = 1;
 
 export interface SnapshotMakingOptions {
