@@ -375,10 +375,16 @@ export class Replica {
     if (decided !== null) this.#dependencies.transport.broadcast('gossip', decided);
   }
 
+  /** Null also for a block that is damaged here: others have it, and it is mended meanwhile. */
   #decidedFrame(height: number): Uint8Array | null {
-    const certificate = this.ledger.certificateAt(height);
-    const block = this.ledger.blockAt(height);
-    return certificate === undefined || block === undefined ? null : encodeMessage({ kind: 'decided', certificate, block: block.bytes });
+    try {
+      const certificate = this.ledger.certificateAt(height);
+      const block = this.ledger.blockAt(height);
+      return certificate === undefined || block === undefined ? null : encodeMessage({ kind: 'decided', certificate, block: block.bytes });
+    } catch (error) {
+      if (this.#keeper.takes(error)) return null;
+      throw error;
+    }
   }
 
   #connected(peer: Peer): void {

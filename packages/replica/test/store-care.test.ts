@@ -2,6 +2,7 @@ import { assert } from '@nacre/base';
 import { bodyKey, Ledger } from '@nacre/ledger';
 import { encodeRequest } from '@nacre/replica';
 import { describe, expect, test } from 'vitest';
+import { claim } from './support/serving-puppet.ts';
 import { Home, Stage } from './support/stage.ts';
 import { silentLog, TestChain } from './support/test-chain.ts';
 import { testVerifier } from './support/test-keys.ts';
@@ -48,6 +49,19 @@ describe('what the store cannot give', () => {
     expect(home.store.get(key)).toEqual(whole);
     expect(replica.storeStatus()).toMatchObject({ found: 1, mended: 1, waiting: 0 });
     expect(replica.status().mode).toBe('consensus');
+  });
+
+  // @mutation packages/replica/src/replica.ts
+  // - if (this.#keeper.takes(error)) return null;
+  // +
+  test('the latest block is not told to whoever lacks it while it is damaged, and that ends nothing', async () => {
+    const { stage, replica, home, puppet, key } = await decided();
+    const { height } = replica.ledger.tip;
+    home.store.damage(key, DAMAGED);
+    puppet.say(claim(height));
+    await stage.clock.run(5_000);
+    expect(replica.status().mode).toBe('consensus');
+    expect(replica.storeStatus()).toMatchObject({ mended: 1, waiting: 0 });
   });
 
   test('what no peer has waits, and holds up nothing', async () => {
