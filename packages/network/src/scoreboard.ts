@@ -10,8 +10,8 @@ const ENTRIES_MAX = 4_096;
 const BAN_DOUBLINGS_MAX = 6;
 /** What no honest peer can send, since it checks before it passes on: one is enough. */
 const UNFORGIVABLE = DISCONNECT_AT;
-/** What a peer of another build or with a damaged memory may send now and then. */
-const BREACH = 25;
+/** What a peer of another build or with a damaged memory may send now and then. Above a quarter, so that the fourth within seconds is the last. */
+const BREACH = 26;
 /** What an honest peer may do for want of knowing our limits. */
 const NUISANCE = 4;
 /** What a peer does that sends as fast as it is read, in each second: on its own never enough for a ban. */

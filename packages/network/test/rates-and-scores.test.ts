@@ -67,7 +67,20 @@ test('points are forgiven with time: a breach a minute never bans', () => {
     expect(board.penalize('peer', { code: 'MALFORMED' })).toBe(false);
     clock.advance(60_000);
   }
-  expect(board.score('peer')).toBeGreaterThan(-50);
+  expect(board.score('peer')).toBeGreaterThan(-53);
+});
+
+// @mutation packages/network/src/scoreboard.ts
+// - const BREACH = 26;
+// + const BREACH = 25;
+test('the fourth breach within seconds bans, though some is forgiven between', () => {
+  const clock = new FakeClock();
+  const board = new Scoreboard(clock, 1_000);
+  const banned = Array.from({ length: 4 }, () => {
+    clock.advance(500);
+    return board.penalize('peer', { code: 'MALFORMED' });
+  });
+  expect(banned).toEqual([false, false, false, true]);
 });
 
 // @mutation packages/network/src/scoreboard.ts

@@ -23,10 +23,12 @@ function problemsOf(
 }
 
 describe('configuration', () => {
-  test('an empty file has every default, and consensus those of the replica', () => {
+  test('an empty file has every default, and consensus and snapshots those of the replica', () => {
     const configuration = read({});
-    expect(configuration.consensus).toEqual(LOCAL_CONFIGURATION);
+    const { snapshotIntervalBlocks, snapshotsKept, snapshotBehindBlocks, ...consensus } = LOCAL_CONFIGURATION;
+    expect(configuration.consensus).toEqual(consensus);
     expect(configuration).toMatchObject({
+      snapshot: { intervalBlocks: snapshotIntervalBlocks, keep: snapshotsKept, fetch: true, behindBlocks: snapshotBehindBlocks },
       listen: ['/ip4/127.0.0.1/tcp/9640'],
       security: 'tls',
       tlsGroups: 'X25519MLKEM768',

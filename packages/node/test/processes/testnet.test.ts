@@ -129,7 +129,8 @@ describe('a testnet of four processes', { timeout: SETUP_TIMEOUT_MS }, () => {
 
   test('down, and up again: nothing is fed twice', async () => {
     await net.command('down');
-    expect(processesOf(net.directory)).toEqual([]);
+    // The supervisor says that it has stopped, and ends then.
+    await expect.poll(() => processesOf(net.directory)).toEqual([]);
     await net.up();
     await until('the feed has looked', async () => (await net.status()).feed?.state === 'done');
     const { records } = (await net.call(2, 'record_list', { service: 'prices/sp500', order: 'descending', limit: 1 })) as {
@@ -157,7 +158,7 @@ describe('a testnet of four processes', { timeout: SETUP_TIMEOUT_MS }, () => {
       process.kill(supervisor as number, 'SIGCONT');
     }
     await net.command('down');
-    expect(processesOf(net.directory)).toEqual([]);
+    await expect.poll(() => processesOf(net.directory)).toEqual([]);
   });
 
   test('a supervisor that is killed leaves no process, not even a frozen one for long', async () => {
@@ -167,7 +168,7 @@ describe('a testnet of four processes', { timeout: SETUP_TIMEOUT_MS }, () => {
     process.kill(supervisor as number, 'SIGKILL');
     await until('the other nodes have ended', async () => processesOf(net.directory).length <= 1);
     await net.command('down');
-    expect(processesOf(net.directory)).toEqual([]);
+    await expect.poll(() => processesOf(net.directory)).toEqual([]);
   });
 
   test('in the foreground: ready, and an interrupt stops everything', async () => {
@@ -175,7 +176,7 @@ describe('a testnet of four processes', { timeout: SETUP_TIMEOUT_MS }, () => {
     await until('it says what to try', async () => up.output().includes('Try, in another terminal'));
     process.kill(up.pid, 'SIGINT');
     expect(await up.ended).toBe(0);
-    expect(processesOf(net.directory)).toEqual([]);
+    await expect.poll(() => processesOf(net.directory)).toEqual([]);
   });
 });
 
