@@ -30,8 +30,7 @@ export async function checkProofs(replica: ClusterReplica, services: readonly st
       // Of a block that was decided while this was proven, the checker of chains is told a moment later.
       const { tip } = replica.ledger;
       const decided = chain.hashOf(asOf.height) ?? (tip.height === asOf.height ? toHex(tip.blockHash) : undefined);
-      if (decided !== toHex(blockHash))
-        report('PROOF', `a proof about ${service} is as of another block than ${asOf.height}`);
+      if (decided !== toHex(blockHash)) report('PROOF', `a proof about ${service} is as of another block than ${asOf.height}`);
       if (kind === 'latest' && key !== KEYS[0]) report('PROOF', `a proof shows a record of ${service} under a key that was never used`);
     }
   }
