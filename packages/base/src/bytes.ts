@@ -42,8 +42,12 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
 
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-/** Lower-case hexadecimal. Also the key under which bytes stand in a Map. */
+/**
+ * Lower-case hexadecimal. Also the key under which bytes stand in a Map, so where there is a runtime's own it is used: text that was added up
+ * piece by piece is a chain of pieces, which a Map has to join before it can hash it. Measured, 32 bytes set, got and deleted: 0.7 against 2.5 µs.
+ */
 export function toHex(bytes: Uint8Array): string {
+  if (typeof Buffer !== 'undefined') return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
   let text = '';
   for (const byte of bytes) text += HEX[byte];
   return text;

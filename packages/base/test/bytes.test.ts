@@ -1,5 +1,5 @@
 import { array, assert, constantFrom, integer, property, string, uint8Array } from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { bytesEqual, compareBytes, concatBytes, fromHex, fromUtf8, HASH_BYTES, toHex, uint64Bytes, utf8, ZERO_HASH } from '../src/index.ts';
 
 /** Short and of few values, so that equal bytes, prefixes and differences in the last byte all come up often. */
@@ -44,13 +44,31 @@ test('joined bytes are what Buffer.concat joins, in memory of their own', () => 
 });
 
 // @mutation packages/base/src/bytes.ts
+// - Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+// + Buffer.from(bytes.buffer)
+test('hexadecimal is that of Buffer and comes back, for bytes within others too', () => {
+  assert(
+    property(anyBytes, integer({ min: 0, max: 80 }), (whole, start) => {
+      const bytes = whole.subarray(Math.min(start, whole.length));
+      const text = toHex(bytes);
+      return text === Buffer.from(bytes).toString('hex') && bytesEqual(fromHex(text) as Uint8Array, bytes);
+    }),
+  );
+});
+
+// @mutation packages/base/src/bytes.ts
 // - byte.toString(16).padStart(2, '0')
 // + byte.toString(16)
-test('hexadecimal is that of Buffer and comes back', () => {
+test('hexadecimal is the same where there is no Buffer, as in a browser', () => {
   assert(
     property(anyBytes, (bytes) => {
       const text = toHex(bytes);
-      return text === Buffer.from(bytes).toString('hex') && bytesEqual(fromHex(text) as Uint8Array, bytes);
+      vi.stubGlobal('Buffer', undefined);
+      try {
+        return toHex(bytes) === text;
+      } finally {
+        vi.unstubAllGlobals();
+      }
     }),
   );
 });
