@@ -1,14 +1,13 @@
 import { type Address, bytesEqual, fail, type Hash, type Peer, type StoreOperation, type Timer } from '@nacre/base';
-import { CommitCollector, type RoundState, type Vote } from '@nacre/consensus';
+import { CommitCollector, type Vote } from '@nacre/consensus';
 import { type Applied, Ledger, PARAMETER_RULES, Snapshots, type Transaction, VoteJournal } from '@nacre/ledger';
 import { AutoSynchronizer } from './auto-synchronizer.ts';
 import { LOCAL_CONFIGURATION, type ReplicaConfiguration } from './configuration.ts';
-import { EarlyMessages } from './early-messages.ts';
 import { reportEpoch } from './epoch-report.ts';
 import { EvidenceDesk } from './evidence-desk.ts';
 import { type HeightContext, HeightDriver } from './height-driver.ts';
+import { Inbox } from './inbox.ts';
 import { INSTANCE_BYTES, InstanceGuard } from './instance-guard.ts';
-import { takeLateVotes } from './late-votes.ts';
 import { Mempool } from './mempool.ts';
 import { PeerRequests } from './peer-requests.ts';
 import { PeerTable, type PeerView } from './peer-table.ts';
@@ -23,7 +22,7 @@ import type { StoreStatus } from './store-care.ts';
 import { StoreKeeper } from './store-keeper.ts';
 import { type Admission, type SubmissionStatus, TransactionDesk } from './transaction-desk.ts';
 import { TwinWatch } from './twin-watch.ts';
-import { decodeMessage, encodeMessage, type Message } from './wire.ts';
+import { encodeMessage, type Message } from './wire.ts';
 
 type Listener = (applied: Applied) => void;
 
@@ -66,7 +65,7 @@ export class Replica {
   readonly #twins: TwinWatch;
   readonly #keeper: StoreKeeper;
   readonly #context: HeightContext;
-  readonly #early = new EarlyMessages();
+  readonly #inbox: Inbox;
   readonly #listeners = new Set<Listener>();
   #driver: HeightDriver | null = null;
   /** A vote of ours that the journal does not know: the key is put in doubt before the next height is driven. */
@@ -146,6 +145,20 @@ export class Replica {
       verifier,
       log,
       applied: (applied) => this.#afterBlock(applied),
+    });
+    this.#inbox = new Inbox(this.#configuration, {
+      clock,
+      transport,
+      ledger,
+      transactions: this.#transactions,
+      twins: this.#twins,
+      reach: this.reach,
+      context: this.#context,
+      driver: () => this.#driver,
+      decidedFrame: (height) => this.#decidedFrame(height),
+      instanceAnswer: (view, answer) => this.#onInstanceAnswer(view, answer),
+      checkClaims: () => this.#checkClaims(),
+      spawn: (work) => this.#spawn(work),
     });
     this.#keeper = new StoreKeeper(options, { ...dependencies, ledger, requests: this.#requests, fail: (error) => this.#fail(error) });
     const custody = options.validator?.custody;
@@ -306,7 +319,7 @@ export class Replica {
         const height = this.ledger.tip.height + 1;
         const driver = new HeightDriver({ height, self: this.#selfAt(height) }, this.#context);
         this.#driver = driver;
-        for (const early of this.#early.take(height)) this.#dispatch(early.view, early.message, early.arrivalMs);
+        this.#inbox.open(height);
         const outcome = await driver.run();
         this.#driver = null;
         if (outcome.kind === 'decided') {
@@ -395,87 +408,14 @@ export class Replica {
 
   #disconnected(peer: Peer): void {
     this.#peers.disconnected(peer.id);
-    this.#early.drop(peer.id);
+    this.#inbox.drop(peer.id);
     this.#guard.disconnected(peer.id);
     this.#reconsiderVoting();
   }
 
   #receive(peer: Peer, frame: Uint8Array): void {
     const view = this.#peers.get(peer.id);
-    if (view === undefined || this.#isStopped()) return;
-    view.heard = true;
-    const arrivalMs = this.#dependencies.clock.nowMs();
-    const decoded = decodeMessage(frame);
-    if (!decoded.ok) return this.#dependencies.transport.penalize(peer.id, decoded.error);
-    this.#dispatch(view, decoded.value, arrivalMs);
-  }
-
-  #dispatch(view: PeerView, message: Message, arrivalMs: number): void {
-    switch (message.kind) {
-      case 'proposal':
-        return this.#onProposal(view, message, arrivalMs);
-      case 'votes':
-        return this.#onVotes(view, message, arrivalMs);
-      case 'round-state':
-        return this.#onRoundState(view, message.state);
-      case 'transactions':
-        return this.#spawn(this.#transactions.hear(view, message.bodies));
-      case 'decided':
-        return this.#onDecided(view, message);
-      case 'instance':
-        return this.#twins.answer(view, message.instance);
-      case 'instance-answer':
-        return this.#spawn(this.#onInstanceAnswer(view, message));
-      case 'reach':
-        return this.reach.onReach(view, message);
-    }
-  }
-
-  #onProposal(view: PeerView, message: Extract<Message, { kind: 'proposal' }>, arrivalMs: number): void {
-    const { height } = message.proposal;
-    const current = this.ledger.tip.height + 1;
-    if (height === this.#driver?.height) return this.#spawn(this.#driver.onProposal(view, message, arrivalMs));
-    if (height === current || height === current + 1) this.#early.add(height, { view, message, arrivalMs });
-  }
-
-  #onVotes(view: PeerView, message: Extract<Message, { kind: 'votes' }>, arrivalMs: number): void {
-    const current = this.ledger.tip.height + 1;
-    const late = message.votes.filter(({ height }) => height < current);
-    if (late.length > 0) this.#spawn(takeLateVotes(view, late, this.#context));
-    const driver = this.#driver;
-    const now = message.votes.filter(({ height }) => height === driver?.height);
-    if (driver !== null && now.length > 0) this.#spawn(driver.onVotes(view, now));
-    for (const height of [current, current + 1]) {
-      if (height === driver?.height) continue;
-      const votes = message.votes.filter((vote) => vote.height === height);
-      if (votes.length > 0) this.#early.add(height, { view, message: { kind: 'votes', votes }, arrivalMs });
-    }
-  }
-
-  #onRoundState(view: PeerView, state: RoundState): void {
-    view.claimedHeight = state.height;
-    const driver = this.#driver;
-    if (driver === null) return;
-    this.#spawn(this.#checkClaims());
-    const nowMs = this.#dependencies.clock.nowMs();
-    if (state.working && state.height === driver.height) driver.peerWorks();
-    if (nowMs - view.repairedAtMs < this.#configuration.repairIntervalMs / 2) return;
-    view.repairedAtMs = nowMs;
-    if (state.height === driver.height) return driver.onRoundState(view, state);
-    if (state.height === driver.height - 1) {
-      const decided = this.#decidedFrame(state.height);
-      if (decided !== null) return this.#dependencies.transport.send(view.peer.id, decided);
-    }
-    // Behind by more, it will sync once it knows how far we are; ahead of us, it answers with what we lack.
-    this.#send(view.peer.id, { kind: 'round-state', state: driver.roundState() });
-  }
-
-  #onDecided(view: PeerView, message: Extract<Message, { kind: 'decided' }>): void {
-    const { height } = message.certificate;
-    const driver = this.#driver;
-    view.claimedHeight = Math.max(view.claimedHeight, height + 1);
-    if (driver === null) return;
-    this.#spawn(height === driver.height ? driver.onDecided(view, message) : this.#checkClaims());
+    if (view !== undefined && !this.#isStopped()) this.#inbox.receive(view, frame);
   }
 
   /** Whoever claims to be far ahead of us must prove it before that interrupts the height at hand. */

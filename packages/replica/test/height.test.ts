@@ -127,7 +127,7 @@ describe('a proposal', () => {
     expect(prepared()).toEqual([null]);
   });
 
-  // @mutation packages/replica/src/replica.ts
+  // @mutation packages/replica/src/inbox.ts
   // - this.#dispatch(early.view, early.message, early.arrivalMs);
   // + this.#dispatch(early.view, early.message, this.#dependencies.clock.nowMs());
   test('for the next height counts as arrived when it came, however long it waits here', async () => {
@@ -318,7 +318,7 @@ describe('a decided block', () => {
     expect(puppets[1]?.votes().filter(({ height }) => height === 2).length).toBeGreaterThan(1);
   });
 
-  // @mutation packages/replica/src/replica.ts
+  // @mutation packages/replica/src/inbox.ts
   // - for (const early of this.#early.take(height)) this.#dispatch(early.view, early.message, early.arrivalMs);
   // +
   test('is followed by what was said of the next height before', async () => {
@@ -395,7 +395,7 @@ describe('our own block', () => {
   // @mutation packages/replica/src/height-driver.ts
   // - else this.#after(PEERS_WORK_WAIT_MS, () => this.work());
   // + else this.work();
-  // @mutation packages/replica/src/replica.ts
+  // @mutation packages/replica/src/inbox.ts
   // - if (state.working && state.height === driver.height) driver.peerWorks();
   // +
   test('for which a peer asks waits a moment for what the peer has, which would wait long behind an empty one', async () => {

@@ -57,7 +57,7 @@ describe('a validator', () => {
     expect(stage.events.filter((event) => event.includes('network '))).toEqual(['warn network partitioned', 'info network merged']);
   });
 
-  // @mutation packages/replica/src/replica.ts
+  // @mutation packages/replica/src/inbox.ts
   // - view.heard = true;
   // +
   test('takes whatever a peer sends for a sign of life', async () => {
