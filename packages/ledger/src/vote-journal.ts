@@ -15,6 +15,7 @@ import type { JournalEntry } from './vote-journal-entry.ts';
 import { JournalError } from './vote-journal-error.ts';
 import { examineJournal } from './vote-journal-examination.ts';
 import {
+  decodeJournal,
   decodeJournalMark,
   encodeJournalFrame,
   encodeJournalHeader,
@@ -125,6 +126,17 @@ export class VoteJournal {
       journal.#hold(examined.value);
     }
     return journal;
+  }
+
+  /**
+   * Whose votes the journal of a directory holds, without touching anything: opening it with another key forgets them.
+   *
+   * @returns undefined if there is none, or if it is damaged
+   */
+  static async ownerOf(directory: Directory): Promise<Address | undefined> {
+    const bytes = await directory.read(JOURNAL_FILE);
+    const content = bytes && decodeJournal(bytes);
+    return content?.ok ? content.value.header.validator : undefined;
   }
 
   /** Why this key must be mute, or null. Survives restarts; only `reset` ends it. */

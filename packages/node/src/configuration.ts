@@ -76,14 +76,15 @@ export function unknownVariables(environment: Readonly<Record<string, string | u
 }
 
 function parseObject({ path, text }: ConfigurationSources['file']): Json {
+  const hint = 'Put it back from its backup, or begin with {}: every key has a default. `nacre config validate` checks it.';
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new NodeError('FILE_MALFORMED', `${path} is not JSON: ${(cause as Error).message}`, { cause, fields: { path } });
+    throw new NodeError('FILE_MALFORMED', `${path} is not JSON: ${(cause as Error).message}`, { cause, fields: { path }, hint });
   }
   if (isObject(value)) return value;
-  throw new NodeError('FILE_MALFORMED', `${path} holds no JSON object`, { fields: { path } });
+  throw new NodeError('FILE_MALFORMED', `${path} holds no JSON object`, { fields: { path }, hint });
 }
 
 /** What is no number or truth value stays text, for the schema to refuse by name. */

@@ -14,7 +14,7 @@ export type NodeErrorCode =
   | 'HOME_INCOMPLETE'
   /** A genesis file breaks its rules; `fields.refusal` says which. */
   | 'GENESIS_INVALID'
-  /** A key of another scheme than the network's. */
+  /** A key of another scheme than the network's, or of another validator than the vote journal's. */
   | 'KEY_FOREIGN'
   /** A value on the command line is out of its range. */
   | 'ARGUMENT_INVALID'

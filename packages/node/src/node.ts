@@ -13,6 +13,7 @@ import { NodeMetrics } from './metrics.ts';
 import { networkState } from './network-state.ts';
 import { NodeError } from './node-error.ts';
 import { ReplicaBackend } from './replica-backend.ts';
+import { requireOwnJournal } from './require-own-journal.ts';
 import { startRpc } from './rpc/rpc-server.ts';
 import { storesSetAside } from './set-aside.ts';
 import { STORE_FORMAT_VERSION } from './store-format.ts';
@@ -68,10 +69,11 @@ async function composeNode(
   const { genesis, paths, validator, service } = home;
   const [clock, random] = [systemClock, systemRandom];
   const writers = configuration.records.writers.map(requireAddress);
-  const disk = await LevelStore.open(paths.store, { formatVersion: STORE_FORMAT_VERSION, genesisHash: genesis.hash });
-  opened.defer(() => disk.close());
   const directory = new FileDirectory(paths.journal);
   opened.defer(() => directory.close());
+  await requireOwnJournal(home, directory);
+  const disk = await LevelStore.open(paths.store, { formatVersion: STORE_FORMAT_VERSION, genesisHash: genesis.hash });
+  opened.defer(() => disk.close());
   const verifier = createCachingVerifier(createVerifier(genesis.scheme), { entriesMax: VERIFIED_SIGNATURES_MAX });
 
   // The transport lets nobody in before the replica starts it, so nobody is judged before there is a ledger to judge by.

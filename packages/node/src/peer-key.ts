@@ -2,6 +2,8 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import { NodeError } from './node-error.ts';
 
+const RESTORE = 'Restore it from its backup, or move it away and make a new one with `openssl genpkey -algorithm ed25519`.';
+
 /**
  * Makes the Ed25519 key that fixes a node's peer id: PKCS#8 in PEM (RFC 8410), mode 0600. Who loses it gets another peer id and nothing
  * worse: what counts on the network is the validator's key.
@@ -29,7 +31,11 @@ export async function readPeerKey(path: string): Promise<Uint8Array> {
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    throw new NodeError('FILE_INACCESSIBLE', `cannot read ${path}: ${(cause as Error).message}`, { cause, fields: { path } });
+    throw new NodeError('FILE_INACCESSIBLE', `cannot read ${path}: ${(cause as Error).message}`, {
+      cause,
+      fields: { path },
+      hint: RESTORE,
+    });
   }
   try {
     const { d, crv } = createPrivateKey(text).export({ format: 'jwk' });
@@ -39,7 +45,7 @@ export async function readPeerKey(path: string): Promise<Uint8Array> {
     throw new NodeError('FILE_MALFORMED', `${path} holds no Ed25519 key: ${(cause as Error).message}`, {
       cause,
       fields: { path },
-      hint: 'Restore it from its backup, or move it away and make a new one with `openssl genpkey -algorithm ed25519`.',
+      hint: RESTORE,
     });
   }
 }

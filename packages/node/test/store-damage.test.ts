@@ -3,63 +3,22 @@ import { join } from 'node:path';
 import { JOURNAL_FILE } from '@nacre/ledger';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { storesSetAside } from '../src/set-aside.ts';
-import { DAMAGE_WAYS, type DamageWay, damageFile, loseStateValue, storedFiles } from './support/damage.ts';
+import { damageFile, loseStateValue, storedFiles } from './support/damage.ts';
 import { AGREED, FourNodes } from './support/four-nodes.ts';
 import { until } from './support/running-testnet.ts';
 
 const SETUP_MS = 120_000;
 const CASE_MS = 300_000;
-/** `npm run test:damage` damages every kind of file in every way; by itself a sample runs. */
-const ALL = process.env.NACRE_DAMAGE === 'all';
-const KINDS = ['CURRENT', 'MANIFEST', 'log', 'ldb', 'values', 'LOCK', 'LOG', 'vote-journal', 'vote-journal.identity'];
-const SAMPLE: readonly (readonly [kind: string, way: DamageWay])[] = [
-  ['MANIFEST', 'flipped'],
-  ['log', 'flipped'],
-  ['values', 'removed'],
-  ['ldb', 'cut'],
-  ['vote-journal', 'cut'],
-];
 /** So that a test need not wait for a day. */
 const FAST_SCRUB = { bytesPerSecond: 64 * 1024 * 1024, intervalMs: 100 };
-const CASES = ALL ? KINDS.flatMap((kind) => DAMAGE_WAYS.map((way) => [kind, way] as const)) : SAMPLE;
 
-describe('a validator whose home is damaged while it is stopped', { timeout: CASE_MS }, () => {
+describe('a validator whose home is damaged', { timeout: CASE_MS }, () => {
   let four: FourNodes;
 
   beforeAll(async () => {
     four = await FourNodes.start();
   }, SETUP_MS);
   afterAll(() => four.remove(), SETUP_MS);
-
-  const forgetSetAside = async () => {
-    for (const node of [0, 1, 2, 3]) {
-      for (const { path } of await storesSetAside(four.paths(node).store)) await rm(path, { recursive: true });
-    }
-  };
-
-  test.each(CASES)('comes back into agreement by itself, without a second vote: %s %s', async (kind, way) => {
-    expect(await four.agree(3)).toEqual(AGREED);
-    // A start turns the log into a table.
-    if (kind === 'ldb') {
-      await four.stopNode(3);
-      await four.startNode(3);
-    }
-    // What a validator stores before it votes stands in the value log; on a busy machine others may decide without it.
-    await until(`there is a file of the kind ${kind}`, async () => {
-      await four.record();
-      return (await storedFiles(four.paths(3))).has(kind);
-    });
-    expect(await four.agree(3)).toEqual(AGREED);
-    await four.stopNode(3);
-    four.said.length = 0;
-    const file = (await storedFiles(four.paths(3))).get(kind);
-    await damageFile(file?.path ?? '', way);
-    await four.record();
-    await four.startNode(3);
-    expect(await four.agree(3)).toEqual(AGREED);
-    if (ALL) console.log(`${kind} ${way}: ${four.said[0] ?? 'nothing was noticed, and nothing was missing'}`);
-    await forgetSetAside();
-  });
 
   test('while it runs: bodies and blocks are put back, and it goes on as the same process with the same store', async () => {
     await four.stopNode(3);
@@ -88,7 +47,7 @@ describe('a validator whose home is damaged while it is stopped', { timeout: CAS
     expect(await four.agree(3)).toEqual(AGREED);
     expect(await four.metric(3, 'nacre_store_set_aside')).toBe(1);
     expect(four.said.filter((line) => line.startsWith('the store is damaged'))).toHaveLength(1);
-    await forgetSetAside();
+    await four.forgetSetAside();
   });
 
   // @mutation packages/node/src/lasting-node.ts
@@ -104,7 +63,7 @@ describe('a validator whose home is damaged while it is stopped', { timeout: CAS
     for (const node of [1, 2, 3]) expect(await four.agree(node)).toEqual(AGREED);
     await four.record();
     for (const node of [1, 2, 3]) expect(await four.agree(node)).toEqual(AGREED);
-    await forgetSetAside();
+    await four.forgetSetAside();
   });
 
   // @mutation packages/ledger/src/vote-journal-examination.ts

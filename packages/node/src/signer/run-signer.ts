@@ -7,6 +7,7 @@ import { readConfiguration } from '../configuration.ts';
 import { homePaths, openHome, readConfigurationText } from '../home.ts';
 import { NodeError } from '../node-error.ts';
 import { openNodeLog } from '../node-log.ts';
+import { requireOwnJournal } from '../require-own-journal.ts';
 import { listenForStop } from '../stop-wish.ts';
 import { STORE_FORMAT_VERSION } from '../store-format.ts';
 import { systemRandom } from '../system-ports.ts';
@@ -61,6 +62,7 @@ export async function runSigner(options: RunSignerOptions): Promise<void> {
   opened.defer(() => store.close());
   const directory = new FileDirectory(paths.journal);
   opened.defer(() => directory.close());
+  await requireOwnJournal({ paths, validator }, directory);
   const journal = await VoteJournal.open({ validator: validator.address }, { directory, store, random: systemRandom });
   if (options.recoverAbove !== undefined) await recover(journal, options.recoverAbove);
   const operations = new Set(options.operations);

@@ -10,7 +10,7 @@ import { silentLog } from './rpc-node.ts';
 export type DamageWay = 'flipped' | 'cut' | 'removed';
 export const DAMAGE_WAYS: readonly DamageWay[] = ['flipped', 'cut', 'removed'];
 
-/** A file of a home, with the place in it that is damaged: by default its middle. */
+/** A file of a home. */
 export interface StoredFile {
   readonly name: string;
   readonly path: string;
@@ -29,15 +29,19 @@ export async function storedFiles({ store, journal }: HomePaths): Promise<Map<st
   return files;
 }
 
-/** Damages a file: one bit in its middle, or its second half, or all of it. A bit is flipped in place, also under a process that runs. */
-export async function damageFile(path: string, way: DamageWay): Promise<void> {
+/**
+ * Damages a file: one bit of it, or all from there on, or all of it. A bit is flipped in place, also under a process that runs.
+ *
+ * @param at where, as a share of its length; by default in its middle
+ */
+export async function damageFile(path: string, way: DamageWay, at = 0.5): Promise<void> {
   if (way === 'removed') return rm(path);
   const file = await open(path, 'r+');
   try {
-    const middle = (await file.stat()).size >> 1;
-    if (way === 'cut') return await file.truncate(middle);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, middle);
-    if (bytesRead === 1) await file.write(Uint8Array.of((buffer[0] as number) ^ 0x10), 0, 1, middle);
+    const place = Math.floor(at * (await file.stat()).size);
+    if (way === 'cut') return await file.truncate(place);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, place);
+    if (bytesRead === 1) await file.write(Uint8Array.of((buffer[0] as number) ^ 0x10), 0, 1, place);
   } finally {
     await file.close();
   }

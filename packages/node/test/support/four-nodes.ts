@@ -9,6 +9,7 @@ import { type HomePaths, homePaths, openHome, readConfigurationText } from '../.
 import { startLastingNode } from '../../src/lasting-node.ts';
 import { createTestnet, type TestnetNode } from '../../src/new-testnet.ts';
 import type { RunningNode } from '../../src/node.ts';
+import { storesSetAside } from '../../src/set-aside.ts';
 import { freeBasePort } from './free-base-port.ts';
 import { until } from './running-testnet.ts';
 
@@ -98,6 +99,13 @@ export class FourNodes {
       const submitted = await this.call(0, 'record_submit', params).catch(() => null);
       return submitted?.status === 'committed';
     });
+  }
+
+  /** Removes the damaged stores that nodes have kept, of which a fourth within an hour would end them. */
+  async forgetSetAside(): Promise<void> {
+    for (const node of this.#nodes.keys()) {
+      for (const { path } of await storesSetAside(this.paths(node).store)) await rm(path, { recursive: true });
+    }
   }
 
   async status(node: number): Promise<Status | null> {
