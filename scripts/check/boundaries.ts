@@ -46,7 +46,7 @@ const ALLOWED_NODE_MODULES: Readonly<Record<string, readonly NodeModulesRule[]>>
   node: [{ files: '**/*.ts', reason: 'the process itself: files, sockets, signals and time' }],
   simulator: [
     {
-      files: '{main,simulate,campaign,seed-pool,seed-worker,results-file}.ts',
+      files: '{main,simulate,campaign,seed-pool,seed-worker,json-lines-file}.ts',
       reason: 'the command: threads, files, output and the exit code',
     },
     { files: 'report/investigate.ts', reason: 'writes down how a failure comes about' },

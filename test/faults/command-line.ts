@@ -1,12 +1,8 @@
 import { fail, ok, type Result } from '@nacre/base';
+import { parseSeedOptions, type SeedOptions, wholeNumber } from '@nacre/simulator';
 import { VARIANTS } from '@nacre/simulator/variants';
 
-export interface FaultsOptions {
-  /** Seeds to run, from `start` on. */
-  readonly seeds: number;
-  readonly start: number;
-  /** Whether `start` was made up for this run. */
-  readonly fresh: boolean;
+export interface FaultsOptions extends SeedOptions {
   /** Validators of every run; by turns 4 and 7 if null. */
   readonly nodes: number | null;
   /** Runs at a time. Most of a run is waiting, and none sees another. */
@@ -15,10 +11,6 @@ export interface FaultsOptions {
   readonly variant: string | null;
   /** The schedule of a failed run, to be run again; null: none. */
   readonly replay: string | null;
-  /** Where each run is appended to, as a JSON line; null: nowhere. */
-  readonly results: string | null;
-  /** Leave out what `results` holds already. */
-  readonly resume: boolean;
   /** The table at the end as Markdown. */
   readonly markdown: boolean;
   /** Where the schedule, history and logs of a failed run go. */
@@ -26,7 +18,6 @@ export interface FaultsOptions {
 }
 
 const SEEDS_DEFAULT = 10;
-const SEEDS_MAX = 1_000_000_000;
 /** With fewer, one of them would hold a third of the weight. */
 const NODES_MIN = 4;
 /** Each is a process of 200 MB. */
@@ -52,8 +43,7 @@ Needs Linux, root, iproute2 and faketime.
   --markdown       the table as Markdown
 `;
 
-const SWITCHES = ['fresh', 'resume', 'markdown'] as const;
-const VALUES = ['seeds', 'start', 'seed', 'nodes', 'results', 'output', 'replay', 'jobs', 'variant'] as const;
+const VALUES = ['nodes', 'output', 'replay', 'jobs', 'variant'] as const;
 
 /**
  * Reads the command line of `npm run faults`, which is as that of `npm run simulate`.
@@ -62,40 +52,24 @@ const VALUES = ['seeds', 'start', 'seed', 'nodes', 'results', 'output', 'replay'
  * @returns a sentence for people as the failure
  */
 export function parseCommandLine(args: readonly string[], freshSeed: number): Result<FaultsOptions, string> {
-  const given = new Map<string, string>();
-  for (let i = 0; i < args.length; i++) {
-    const name = args[i]?.replace(/^--/, '') ?? '';
-    if (SWITCHES.some((each) => each === name)) given.set(name, '');
-    else if (VALUES.some((each) => each === name)) given.set(name, args[++i] ?? '');
-    else return fail(`${args[i]} is not an option`);
-  }
-  const one = given.has('seed');
-  if (one && (given.has('seeds') || given.has('start') || given.has('fresh'))) return fail('--seed stands alone');
-  if (given.has('start') && given.has('fresh')) return fail('--fresh chooses the start itself');
-  if (given.has('resume') && !given.has('results')) return fail('--resume goes with --results');
-  const seeds = one ? 1 : count(given.get('seeds') ?? String(SEEDS_DEFAULT), 1, SEEDS_MAX);
-  const start = given.has('fresh') ? freshSeed : count(given.get('seed') ?? given.get('start') ?? '1', 0, SEEDS_MAX);
+  const parsed = parseSeedOptions(args, { switches: ['markdown'], values: VALUES, seedsDefault: SEEDS_DEFAULT, freshSeed });
+  if (!parsed.ok) return parsed;
+  const { range, given } = parsed.value;
   const wanted = given.get('nodes');
-  const nodes = wanted === undefined ? null : count(wanted, NODES_MIN, NODES_MAX);
-  if (seeds === undefined) return fail(`--seeds takes a number from 1 to ${SEEDS_MAX}`);
-  if (start === undefined) return fail(`--start and --seed take a number from 0 to ${SEEDS_MAX}`);
+  const nodes = wanted === undefined ? null : wholeNumber(wanted, NODES_MIN, NODES_MAX);
   if (nodes === undefined) return fail(`--nodes takes a number from ${NODES_MIN} to ${NODES_MAX}`);
-  const jobs = count(given.get('jobs') ?? '1', 1, JOBS_MAX);
+  const jobs = wholeNumber(given.get('jobs') ?? '1', 1, JOBS_MAX);
   if (jobs === undefined) return fail(`--jobs takes a number from 1 to ${JOBS_MAX}`);
   const variant = given.get('variant') ?? null;
   if (variant !== null && !VARIANTS.some(({ name }) => name === variant)) return fail(`there is no variant ${variant}`);
   if (variant !== null && given.has('results')) return fail('--results counts what the program came to, not what a variant did');
-  const [fresh, resume, markdown] = SWITCHES.map((name) => given.has(name)) as [boolean, boolean, boolean];
   return ok({
-    ...{ seeds, start, nodes, jobs, fresh, resume, markdown },
-    results: given.get('results') ?? null,
+    ...range,
+    nodes,
+    jobs,
+    markdown: given.has('markdown'),
     replay: given.get('replay') ?? null,
     variant,
     output: given.get('output') ?? '.faults',
   });
-}
-
-function count(text: string, min: number, max: number): number | undefined {
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  return value >= min && value <= max ? value : undefined;
 }
