@@ -66,10 +66,18 @@ export class Client {
     }
   }
 
-  /** One write to the network that has to be decided. @returns whether it was */
-  async writeForSure(): Promise<boolean> {
-    const answer = await this.#attempt({ service: SERVICES[0], key: KEYS[0], name: this.#newName(), wait: 'committed', requestId: null });
-    return answer.kind === 'committed';
+  /** One write to the network that has to be decided, however long that takes. @returns whether it was, before `performance.now()` reaches the deadline */
+  async writeForSure(deadlineMs: number): Promise<boolean> {
+    const write = { service: SERVICES[0], key: KEYS[0], name: this.#newName(), wait: 'committed', requestId: null } as const;
+    const answer = await this.#attempt(write);
+    if (answer.kind !== 'admitted') return answer.kind === 'committed';
+    // A machine that does much else needs longer than a client waits for one answer.
+    for (;;) {
+      const status = (await this.#statusOf(answer.txId))?.status;
+      if (status === 'committed') return true;
+      if (status === 'failed' || status === 'expired' || performance.now() > deadlineMs) return false;
+      await sleep(PAUSE_UNANSWERED_MS);
+    }
   }
 
   async #next(stop: AbortSignal): Promise<boolean> {
@@ -135,12 +143,15 @@ export class Client {
 
   async #status(): Promise<boolean> {
     if (this.#desk.known.length === 0) return true;
-    const txId = this.#random.pick(this.#desk.known);
+    return (await this.#statusOf(this.#random.pick(this.#desk.known))) !== null;
+  }
+
+  async #statusOf(txId: string): Promise<SeenStatus | null> {
     const common = this.#common();
     const raw = (await this.#ask('tx_get', { txId })) as SeenStatus | null;
     const answer = raw === null ? null : seenStatus(raw);
     this.#desk.record({ ...common, kind: 'status', txId, answer, answeredMs: this.#desk.nowMs() });
-    return answer !== null;
+    return answer;
   }
 
   async #ask(method: string, params: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>> | null> {

@@ -18,6 +18,6 @@ const [schedulePath = '', directory = '', failures = ''] = process.argv.slice(2)
 const schedule = JSON.parse(readFileSync(schedulePath, 'utf8')) as Schedule;
 const run: Run = await runSchedule(schedule, directory);
 if (run.outcome.violations.length > 0) keepFailure(run, schedule, failures);
-await run.lab.stop();
 writeFileSync(join(directory, 'outcome.json'), JSON.stringify(run.outcome));
+// All nodes end with this process.
 process.exit(0);

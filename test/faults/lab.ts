@@ -40,7 +40,6 @@ export class Lab {
   readonly operator: OperatorLog = { endedFull: 0, unexplained: [] };
   readonly #net: string;
   readonly #schedule: Schedule;
-  #closing = false;
 
   constructor(schedule: Schedule, directory: string) {
     this.#schedule = schedule;
@@ -85,15 +84,8 @@ export class Lab {
     return (this.nodes[node]?.storeLife ?? 0) > storeLife;
   }
 
-  /** Ends every node, cleanly; whatever remains ends with this process. */
-  async stop(): Promise<void> {
-    this.#closing = true;
-    await Promise.all(this.nodes.map((node) => node.stop()));
-  }
-
   #onEnded(index: number, status: number | null): void {
     const node = this.nodes[index] as LabNode;
-    if (this.#closing) return;
     if (status === STATUS_STORAGE && node.sawFullDisk) {
       this.operator.endedFull++;
       // Else it is started again by whoever gives it space.

@@ -8,7 +8,7 @@ import { FAULT_KINDS, type Schedule } from './schedule.ts';
 
 const INSIDE = fileURLToPath(new URL('./inside.ts', import.meta.url));
 /** A run that takes longer, in ms, hangs somewhere. Longer than all that it waits for. */
-const RUN_MS_MAX = 400_000;
+const RUN_MS_MAX = 600_000;
 /** The number behind it is the process that the directory belongs to. */
 const PREFIX = 'nacre-faults-';
 /** Namespaces that end with their first process, and that one with whoever started it. */

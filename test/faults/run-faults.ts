@@ -83,15 +83,17 @@ function describe({ seed, nodes, violations, faults, ...rest }: Outcome, output:
   const line = `seed ${seed}, ${nodes} nodes: ${what}; ${rest.heights} heights, ${rest.acknowledged} acknowledged, ${(rest.tookMs / 1000).toFixed(1)} s`;
   if (violations.length === 0) return [line];
   const kept = failureDirectory(output, { seed, nodes });
+  const again = `npm run faults -- --seed ${seed} --nodes ${nodes} draws the same faults`;
   return [
     `${line}: FAILED`,
     ...violations.map(({ code, detail }) => `  ${code}: ${detail}`),
-    `  kept in ${kept}; npm run faults -- --seed ${seed} --nodes ${nodes} draws the same faults, --replay ${kept}/schedule.json runs them`,
+    existsSync(kept) ? `  kept in ${kept}; ${again}, --replay ${kept}/schedule.json runs them` : `  ${again}`,
   ];
 }
 
 function freshSeed(nowMs: number): number {
-  return FRESH_SEEDS_FROM + ((Math.floor(nowMs / FRESH_SEEDS_STEP_MS) * FRESH_SEEDS_STEP) % FRESH_SEEDS_SPAN);
+  // One beyond a multiple of `LARGE_EVERY`: of ten fresh seeds two have the larger network.
+  return FRESH_SEEDS_FROM + 1 + ((Math.floor(nowMs / FRESH_SEEDS_STEP_MS) * FRESH_SEEDS_STEP) % FRESH_SEEDS_SPAN);
 }
 
 function refuse(text: string): number {
