@@ -15,29 +15,15 @@ const VICTIMS: readonly (readonly Part[])[] = [['signer'], ['node0'], ['signer',
 
 describe('a validator whose key is in another process', () => {
   let net: WatchedTestnet;
-  let loading = true;
-  const loads: Promise<void>[] = [];
 
   beforeAll(async () => {
     net = await WatchedTestnet.prepare();
     await net.moveKeyToSigner();
     net.start('signer', 'node0', ...OTHERS);
     await net.untilReady('node0', ...OTHERS);
-    for (const part of ['node1', 'node2'] as const) loads.push(load(part));
+    net.load('node1', 'node2');
   }, SETUP_TIMEOUT_MS);
-  afterAll(async () => {
-    loading = false;
-    await Promise.all(loads);
-    await net.remove();
-  }, SETUP_TIMEOUT_MS);
-
-  /** Blocks one after the other, for as long as the tests run. */
-  async function load(part: Part): Promise<void> {
-    for (let n = 0; loading; n++) {
-      const params = { service: `load/${part}`, payload: n, wait: 'committed', timeoutMs: 2_000 };
-      await net.call(part, 'record_submit', params, 2_000).catch(() => sleep(100));
-    }
-  }
+  afterAll(() => net.remove(), SETUP_TIMEOUT_MS);
 
   test(
     `${CYCLES} times: kill -9 of signer, node or both at any moment, and it goes on without a second statement at any place`,
@@ -112,10 +98,7 @@ describe('a validator whose key is in another process', () => {
     await net.untilReady('node0');
     // Frozen, they still stand behind this process, so validator 0 speaks at a height that nobody can decide.
     net.signal('SIGSTOP', 'node2', 'node3');
-    await until('validator 0 has spoken at the height that is not decided', async () => {
-      await net.checkStatements();
-      return net.hasSpokenAt(((await net.state('node0'))?.height ?? 0) + 1);
-    });
+    await net.untilSpokenAtUndecidedHeight();
     await net.kill('signer', 'node0');
     await net.restoreHome(part, `old-${part}`);
     net.start('signer', 'node0');

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SETUP_TIMEOUT_MS, until } from '../support/running-testnet.ts';
 import { type Part, WatchedTestnet } from '../support/watched-testnet.ts';
@@ -12,28 +11,14 @@ const OTHERS: readonly Part[] = ['node1', 'node2', 'node3'];
 
 describe('two processes on one copied home', () => {
   let net: WatchedTestnet;
-  let loading = true;
-  let loads: Promise<void>[] = [];
 
   beforeAll(async () => {
     net = await WatchedTestnet.prepare();
     net.start('node0', ...OTHERS);
     await net.untilReady('node0', ...OTHERS);
-    loads = (['node1', 'node2'] as const).map(load);
+    net.load('node1', 'node2');
   }, SETUP_TIMEOUT_MS);
-  afterAll(async () => {
-    loading = false;
-    await Promise.all(loads);
-    await net.remove();
-  }, SETUP_TIMEOUT_MS);
-
-  /** Blocks one after the other, for as long as the tests run. */
-  async function load(part: Part): Promise<void> {
-    for (let n = 0; loading; n++) {
-      const params = { service: `load/${part}`, payload: n, wait: 'committed', timeoutMs: 2_000 };
-      await net.call(part, 'record_submit', params, 2_000).catch(() => sleep(100));
-    }
-  }
+  afterAll(() => net.remove(), SETUP_TIMEOUT_MS);
 
   /** Which of the two votes, once both run and their connections have come to rest. */
   async function settledVoter(): Promise<'node0' | 'twin'> {
@@ -92,10 +77,7 @@ describe('two processes on one copied home', () => {
       expect([await isReady('node0'), await isReady('twin')]).toEqual([true, false]);
       // Frozen, the others cannot decide the height at which the first process speaks; then only the old copy is left.
       net.signal('SIGSTOP', 'node2', 'node3');
-      await until('validator 0 has spoken at the height that is not decided', async () => {
-        await net.checkStatements();
-        return net.hasSpokenAt(((await net.state('node0'))?.height ?? 0) + 1);
-      });
+      await net.untilSpokenAtUndecidedHeight();
       await net.kill('node0');
       net.signal('SIGCONT', 'node2', 'node3');
       await net.untilReady('twin');

@@ -44,6 +44,8 @@ export class WatchedTestnet {
   readonly #twinPort: number;
   /** What was said at each place, over all journals that ever were. */
   readonly #said = new Map<string, string>();
+  readonly #ending = new AbortController();
+  readonly #loads: Promise<void>[] = [];
 
   private constructor(
     directory: string,
@@ -193,6 +195,27 @@ export class WatchedTestnet {
     });
   }
 
+  /** From now until the end, each of these nodes is given one record after the other, and so there are always blocks to be decided. */
+  load(...parts: Part[]): void {
+    for (const part of parts) this.#loads.push(this.#loadOne(part));
+  }
+
+  async #loadOne(part: Part): Promise<void> {
+    for (let n = 0; !this.#ending.signal.aborted; n++) {
+      const params = { service: `load/${part}`, payload: n, wait: 'committed', timeoutMs: 2_000 };
+      await this.call(part, 'record_submit', params, 2_000).catch(() => sleep(100));
+    }
+  }
+
+  /** Waits until validator 0 has said something at the height that nobody can decide while others are frozen. */
+  untilSpokenAtUndecidedHeight(): Promise<void> {
+    return until('validator 0 has spoken at the height that is not decided', async () => {
+      await this.checkStatements();
+      const undecided = ((await this.state('node0'))?.height ?? 0) + 1;
+      return [...this.#said.keys()].some((place) => place.startsWith(`${undecided}/`));
+    });
+  }
+
   copyHome(part: Part, to: string): Promise<void> {
     return cp(this.home(part), join(this.directory, to), { recursive: true, filter: (path) => !path.endsWith('.sock') });
   }
@@ -222,11 +245,6 @@ export class WatchedTestnet {
     return this.#said.size;
   }
 
-  /** Whether validator 0 has said anything at a height. */
-  hasSpokenAt(height: number): boolean {
-    return [...this.#said.keys()].some((place) => place.startsWith(`${height}/`));
-  }
-
   /** What the others have logged of validators that contradict themselves. */
   async equivocations(): Promise<string[]> {
     const found: string[] = [];
@@ -242,6 +260,8 @@ export class WatchedTestnet {
   }
 
   async remove(): Promise<void> {
+    this.#ending.abort();
+    await Promise.all(this.#loads);
     for (const { child } of this.#lives.values()) child.kill('SIGKILL');
     for (const { exited } of this.#lives.values()) await exited;
     await rm(this.directory, { recursive: true, force: true });
