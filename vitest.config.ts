@@ -18,8 +18,9 @@ export default defineConfig({
     // For those that compute: some take seconds on an idle machine, and many times that on one that does much else.
     testTimeout: 120_000,
     hookTimeout: 60_000,
-    expect: { poll: { timeout: 10_000 } },
-    // Testnets of two files at a time take each other's ports: `nacre join` looks for free ones from the same default on.
+    // Passes as soon as it holds; a machine that does much else may keep a test from its turn for many seconds.
+    expect: { poll: { timeout: 60_000 } },
+    // A run of everything has another one beside it, of real processes; and files that measure nothing but wait for each other like company little.
     maxWorkers: 1,
     sequence: { sequencer: LongFirst },
     coverage: {

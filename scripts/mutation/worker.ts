@@ -47,7 +47,9 @@ async function run(vitest: Vitest, request: WorkerRequest): Promise<RunReport> {
   const specification = vitest.getRootProject().createSpecification(resolve(root, request.testPath), [...request.testLines]);
   // One case of a table that fails says enough; each of the others might take its whole time to fail.
   vitest.config.bail = request.mutation === undefined ? 0 : 1;
-  Object.assign(vitest.getRootProject().config, { testTimeout: request.timeoutMs, hookTimeout: request.timeoutMs });
+  // What is polled for and does not come under a mutation fails before the test's time is up, and so with the better reason.
+  const limits = { testTimeout: request.timeoutMs, hookTimeout: request.timeoutMs, expect: { poll: { timeout: request.timeoutMs / 2 } } };
+  Object.assign(vitest.getRootProject().config, limits);
   if (request.mutation === undefined) return report(vitest, specification);
   const target = resolve(root, request.mutation.targetPath);
   mutation = request.mutation;

@@ -297,7 +297,7 @@ describe('batches', () => {
   test('whose answers grow too large end with an error for the rest', async () => {
     const payloads = Array.from({ length: 9 }, () => 'x'.repeat(6000));
     for (let i = 0; i < 80; i++) await node.backend.submitRecords(large(payloads), 10_000);
-    await expect.poll(() => node.backend.status().pending, { timeout: 20_000 }).toBe(0);
+    await expect.poll(() => node.backend.status().pending).toBe(0);
     const list = (id: number) => ({ id, method: 'record_list', params: { service: 'batch/large', limit: 1000 } });
     const answers = await batch(list(1), list(2), list(3), list(4), list(5));
     expect(answers.map(({ id }) => id)).toEqual([1, 2, 3, 4, 5]);
@@ -345,7 +345,7 @@ describe('the way in', () => {
       if (refused.status !== 200) {
         expect([refused.status, codeOf(refused), refused.headers['retry-after']]).toEqual([429, 'RATE_LIMITED', '1']);
       }
-      await expect.poll(async () => (await post(limited.url, STATUS_CALL)).status, { timeout: 5000, interval: 200 }).toBe(200);
+      await expect.poll(async () => (await post(limited.url, STATUS_CALL)).status, { interval: 200 }).toBe(200);
     } finally {
       await limited.stop();
     }

@@ -287,7 +287,7 @@ describe('the node', () => {
   });
 
   test('tells whom it hears, which sides there are, and how far it has caught up', async () => {
-    await expect.poll(async () => (await result(url, 'node_health')).sides.length, { timeout: 30_000 }).toBe(1);
+    await expect.poll(async () => (await result(url, 'node_health')).sides.length).toBe(1);
     const address = formatAddress(node.validator.address);
     expect(await result(url, 'node_health')).toEqual({
       networkState: { state: 'NORMAL', reason: null },

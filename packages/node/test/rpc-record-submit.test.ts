@@ -246,7 +246,7 @@ describe('waiting', () => {
     hangUp.abort();
     await expect(asked).rejects.toThrow('aborted');
     const answered = 'nacre_rpc_calls_total{method="tx_submit",outcome="ok"} 1';
-    await expect.poll(async () => (await fetch(`${node.url}/metrics`)).text(), { timeout: 5000 }).toContain(answered);
+    await expect.poll(async () => (await fetch(`${node.url}/metrics`)).text()).toContain(answered);
   });
 
   // @mutation packages/node/src/rpc/rpc-server.ts

@@ -90,14 +90,14 @@ describe('a subscription', () => {
     const before = eventsOf(client, subscription).length;
     node.networkState = { state: 'PARTITIONED', reason: 'a test says so' };
     await expect
-      .poll(() => eventsOf(client, subscription).at(-1)?.data, { timeout: 30_000 })
+      .poll(() => eventsOf(client, subscription).at(-1)?.data)
       .toMatchObject({
         kind: 'state',
         networkState: { state: 'PARTITIONED', reason: 'a test says so' },
       });
     node.networkState = { state: 'NORMAL', reason: null };
     await expect
-      .poll(() => eventsOf(client, subscription).at(-1)?.data, { timeout: 30_000 })
+      .poll(() => eventsOf(client, subscription).at(-1)?.data)
       .toMatchObject({
         kind: 'state',
         networkState: { state: 'NORMAL' },
@@ -162,7 +162,7 @@ describe('a subscription', () => {
     const client = await connected();
     const { subscription } = await client.subscribe({ topic: 'blocks', cursor: '0' });
     const { height } = await record('resume/all', 1);
-    await expect.poll(() => eventsOf(client, subscription).length, { timeout: 10_000 }).toBeGreaterThanOrEqual(height);
+    await expect.poll(() => eventsOf(client, subscription).length).toBeGreaterThanOrEqual(height);
     expect(
       eventsOf(client, subscription)
         .map(({ data }) => data.height)
@@ -171,7 +171,7 @@ describe('a subscription', () => {
     const { subscription: all } = await client.subscribe({ topic: 'transactions', cursor: '0.0' });
     const decided = Array.from({ length: height }, (_, i) => node.replica.ledger.blockAt(i + 1)?.bodyHashes.length ?? 0);
     const total = decided.reduce((sum, each) => sum + each, 0);
-    await expect.poll(() => eventsOf(client, all).length, { timeout: 10_000 }).toBeGreaterThanOrEqual(total);
+    await expect.poll(() => eventsOf(client, all).length).toBeGreaterThanOrEqual(total);
     expect(client.heard.filter(({ method }) => method === 'missed')).toEqual([]);
   });
 
@@ -257,11 +257,11 @@ describe('a subscription', () => {
     for (let i = 0; i < transactions; i++) {
       const submitted = await node.backend.submitRecords({ service, key: '', schema, payloads, requestId: null }, 10_000);
       expect(submitted.ok).toBe(true);
-      await expect.poll(() => eventsOf(quick, subscription), { timeout: 10_000, interval: 5 }).toHaveLength(15 * (i + 1));
+      await expect.poll(() => eventsOf(quick, subscription), { interval: 5 }).toHaveLength(15 * (i + 1));
     }
     slow.read();
     const notifications = (): Notification[] => slow.messages.slice(1).map((text) => JSON.parse(text) as Notification);
-    await expect.poll(() => notifications().at(-1)?.params.cursor, { timeout: 10_000 }).toBe(String(15 * transactions));
+    await expect.poll(() => notifications().at(-1)?.params.cursor).toBe(String(15 * transactions));
     slow.close();
     const heard = notifications();
     const missed = heard.filter(({ method }) => method === 'missed');
