@@ -10,16 +10,18 @@ export interface Part {
 
 /** Tests of real processes: they wait more than they compute. */
 const PROCESSES = 'packages/node/test/processes/';
+/** Of their files: together they keep about one core busy. */
+const PROCESS_FILES_AT_A_TIME = 3;
 
 /**
- * Runs that go on side by side, each of parts one after another. Only a run of everything has two: the tests that start processes, one file
+ * Runs that go on side by side, each of parts one after another. Only a run of everything has two: the tests that start processes, some files
  * at a time, beside all others.
  */
 export function lanesOf(command: readonly string[]): Part[][] {
   const parts = partsOf(command);
   if (command.length > 0) return [parts];
   const others = parts.map((part, i) => (i === 0 ? part : { ...part, command: [...part.command, '--exclude', `${PROCESSES}**`] }));
-  return [others, [{ command: [PROCESSES], toCover: [] }]];
+  return [others, [{ command: [PROCESSES, `--maxWorkers=${PROCESS_FILES_AT_A_TIME}`], toCover: [] }]];
 }
 
 /**

@@ -84,7 +84,7 @@ describe('a run', () => {
         { command: ['packages/crypto/', 'packages/consensus/', 'packages/ledger/'], toCover: ['crypto', 'consensus', 'ledger'] },
         { command: [...exclude('crypto', 'consensus', 'ledger'), '--exclude', `${processes}**`], toCover: [] },
       ],
-      [{ command: [processes], toCover: [] }],
+      [{ command: [processes, '--maxWorkers=3'], toCover: [] }],
     ]);
   });
 

@@ -96,8 +96,8 @@ describe('validators come and go', { timeout: 4 * SETUP_TIMEOUT_MS }, () => {
   test('a newcomer follows, and decides from the epoch that was announced', async () => {
     home = join(net.directory, 'newcomer');
     const peer = `/ip4/127.0.0.1/tcp/${net.basePort + 1_000}`;
-    const args = [PROGRAMS.nacre, 'join', '--genesis', net.genesis, '--peer', peer, '--home', home, '--validator', '--json'];
-    program = startProgram(args);
+    const where = [...net.joiningFlags(0), '--peer', peer, '--genesis', net.genesis];
+    program = startProgram([PROGRAMS.nacre, 'join', ...where, '--home', home, '--validator', '--json']);
     const ready = () =>
       program
         ?.output()

@@ -15,6 +15,9 @@ const CLI = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const WAIT_MS = 90_000;
 const run = promisify(execFile);
 
+/** Above the ports of the testnet's own nodes. */
+const JOINING_FROM = 10;
+
 export const SETUP_TIMEOUT_MS = 3 * WAIT_MS;
 
 interface Status {
@@ -48,6 +51,17 @@ export class RunningTestnet {
 
   get genesis(): string {
     return join(this.directory, 'genesis.json');
+  }
+
+  /**
+   * Where a node that joins listens, as flags: on ports of this testnet, because those from the default on are looked for by every `nacre join`, and two
+   * at a time can find the same.
+   *
+   * @param n counted from 0, another one for each that runs at the same time
+   */
+  joiningFlags(n: number): string[] {
+    const rpcPort = this.basePort + JOINING_FROM + n;
+    return ['--rpc-port', String(rpcPort), '--listen', `/ip4/127.0.0.1/tcp/${rpcPort + 1_000}`];
   }
 
   url(node: number): string {
