@@ -8,9 +8,9 @@ let root: string;
 
 const CI = join(import.meta.dirname, '../../.ci/run');
 /** Steps that npm runs: all but the installation. */
-const STEPS = [...readFileSync(CI, 'utf8').matchAll(/^(?:if )?(?:step|begin) \w+ npm /gm)].length;
-/** Lines that are no step's: the closing one, the part of the mutations, and the first seed of the fresh ones. */
-const OTHER_LINES = 3;
+const STEPS = [...readFileSync(CI, 'utf8').matchAll(/^ {2}\[\w+\]=.*\bnpm /gm)].length;
+/** Lines that are no step's: the closing one, and the part of the mutations with the first of the fresh seeds. */
+const OTHER_LINES = 2;
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'nacre-ci-'));
