@@ -1,5 +1,5 @@
 import { utf8 } from '@nacre/base';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { encodeAdmission } from '../src/admission-messages.ts';
 import { FrameStream } from '../src/frame-stream.ts';
 import { FakeClock } from './support/fake-clock.ts';
@@ -16,8 +16,6 @@ import {
   until,
 } from './support/nodes.ts';
 import { RawPeer } from './support/raw-peer.ts';
-
-vi.setConfig({ testTimeout: 12_000 });
 
 /** Unlike every other delay. */
 const ADMISSION_TIMEOUT_MS = 12_345;

@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { NetworkError } from '../src/network-error.ts';
 import {
   Committee,
@@ -11,8 +11,6 @@ import {
   until,
   type Validator,
 } from './support/nodes.ts';
-
-vi.setConfig({ testTimeout: 12_000 });
 
 let network: TestNetwork;
 afterEach(() => network.stopAll());

@@ -1,6 +1,6 @@
 import { FRAME_BYTES_MAX, utf8 } from '@nacre/base';
 import type { GossipRules } from '@nacre/network';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import {
   Committee,
   connected,
@@ -13,8 +13,6 @@ import {
   type Validator,
 } from './support/nodes.ts';
 import { RawPeer } from './support/raw-peer.ts';
-
-vi.setConfig({ testTimeout: 12_000 });
 
 let network: TestNetwork;
 const peers: RawPeer[] = [];

@@ -1,8 +1,6 @@
 import { FRAME_BYTES_MAX, fromUtf8, utf8 } from '@nacre/base';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { Committee, connected, makeValidator, pause, TestNetwork, type TestNode, until } from './support/nodes.ts';
-
-vi.setConfig({ testTimeout: 12_000 });
 
 let network: TestNetwork;
 afterEach(() => network.stopAll());

@@ -1,8 +1,6 @@
 import { SignerError } from '@nacre/base';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { Committee, connected, makeValidator, pause, random, TestNetwork, type TestNode, until } from './support/nodes.ts';
-
-vi.setConfig({ testTimeout: 15_000 });
 
 let network: TestNetwork;
 afterEach(() => network.stopAll());

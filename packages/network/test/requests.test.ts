@@ -1,5 +1,5 @@
 import { utf8 } from '@nacre/base';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { lengthPrefix } from '../src/frame-reader.ts';
 import {
   Committee,
@@ -14,8 +14,6 @@ import {
   until,
 } from './support/nodes.ts';
 import { RawPeer } from './support/raw-peer.ts';
-
-vi.setConfig({ testTimeout: 12_000 });
 
 let network: TestNetwork;
 const peers: RawPeer[] = [];

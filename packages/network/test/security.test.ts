@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { NetworkError } from '../src/network-error.ts';
 import {
   Committee,
@@ -12,8 +12,6 @@ import {
   type TestNode,
   until,
 } from './support/nodes.ts';
-
-vi.setConfig({ testTimeout: 12_000 });
 
 let network: TestNetwork;
 afterEach(() => network.stopAll());
