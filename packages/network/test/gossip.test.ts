@@ -48,6 +48,15 @@ async function line(length: number, options: NodeOptions = ALL_BY_TOPIC): Promis
   return { nodes, validator };
 }
 
+/** Broadcasts until it was published: nothing is while no neighbour is known to have subscribed. */
+async function publish({ transport }: TestNode, frame: Uint8Array): Promise<void> {
+  const before = transport.counters().gossipPublished;
+  while (transport.counters().gossipPublished === before) {
+    transport.broadcast('gossip', frame);
+    await pause(5);
+  }
+}
+
 const received = (node: TestNode) => node.frames.map(({ frame }) => Buffer.from(frame).toString('latin1'));
 const text = (frame: Uint8Array) => Buffer.from(frame).toString('latin1');
 
@@ -55,7 +64,7 @@ test('what holds goes from neighbour to neighbour, each delivered with the one t
   const { nodes } = await line(3);
   const [first, middle, last] = nodes as [TestNode, TestNode, TestNode];
   const frame = relayable('accept');
-  first.transport.broadcast('gossip', frame);
+  await publish(first, frame);
   await until(() => last.frames.length === 1);
   expect([received(middle), received(last)]).toEqual([[text(frame)], [text(frame)]]);
   expect(last.frames[0]?.peer).toBe(last.peer(middle));
@@ -65,7 +74,7 @@ test('what holds goes from neighbour to neighbour, each delivered with the one t
 test('a transaction of a distant follower reaches the validator', async () => {
   const { nodes } = await line(3);
   const [first, , last] = nodes as [TestNode, TestNode, TestNode];
-  last.transport.broadcast('gossip', relayable('accept', 'transaction'));
+  await publish(last, relayable('accept', 'transaction'));
   await until(() => first.frames.length === 1);
   expect(received(first)).toEqual([text(relayable('accept', 'transaction'))]);
 });
@@ -76,7 +85,7 @@ test('a transaction of a distant follower reaches the validator', async () => {
 test('what cannot be judged is delivered and goes no further', async () => {
   const { nodes } = await line(3);
   const [first, middle, last] = nodes as [TestNode, TestNode, TestNode];
-  first.transport.broadcast('gossip', relayable('ignore'));
+  await publish(first, relayable('ignore'));
   await until(() => middle.frames.length === 1);
   await pause(200);
   expect(last.frames).toEqual([]);
@@ -88,7 +97,7 @@ test('what cannot be judged is delivered and goes no further', async () => {
 test('what is bad is neither delivered nor passed on, and whoever passed it on pays', async () => {
   const { nodes } = await line(3);
   const [first, middle, last] = nodes as [TestNode, TestNode, TestNode];
-  first.transport.broadcast('gossip', relayable('reject'));
+  await publish(first, relayable('reject'));
   await until(() => middle.transport.counters().gossipRejected === 1);
   await pause(200);
   expect([middle.frames, last.frames]).toEqual([[], []]);
@@ -123,7 +132,7 @@ test('the largest frame for the topic passes', async () => {
   const [first, second] = nodes as [TestNode, TestNode];
   const large = new Uint8Array(FRAME_BYTES_MAX - 64 * 1024);
   large.set([1, 0]);
-  first.transport.broadcast('gossip', large);
+  await publish(first, large);
   await until(() => second.frames.length === 1);
   expect([second.frames[0]?.frame.length, first.transport.counters().gossipPublished]).toEqual([large.length, 1]);
 });
@@ -150,7 +159,7 @@ test('two validators have no topic between them', async () => {
   const validator = await network.node({ ...ALL_BY_TOPIC, validator: other, bootstrap: [first.address] });
   await until(() => connected(first, validator));
   await pause(500);
-  first.transport.broadcast('gossip', relayable('accept'));
+  await publish(first, relayable('accept'));
   validator.transport.broadcast('gossip', relayable('accept', 'nobody'));
   await until(() => (nodes[1] as TestNode).frames.length === 1);
   await pause(200);
@@ -190,10 +199,7 @@ test('a peer that floods the topic is not read for a while, pays, and loses noth
   const rate = { bytesPerSecond: 50_000, framesPerSecond: 1_000, requestsPerSecond: 100 };
   const { nodes } = await line(2, { ...ALL_BY_TOPIC, limits: { directGossipMax: 0, followerRate: rate } });
   const [first, second] = nodes as [TestNode, TestNode];
-  for (let i = 0; i < 30; i++) {
-    second.transport.broadcast('gossip', relayable('accept', `${i} `.padEnd(10_000)));
-    await pause(5);
-  }
+  for (let i = 0; i < 30; i++) await publish(second, relayable('accept', `${i} `.padEnd(10_000)));
   await until(() => first.transport.counters().throttled > 0);
   await until(() => first.frames.length === 30);
   expect(first.transport.peerInfo()[0]?.score).toBeLessThan(0);
