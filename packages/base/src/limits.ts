@@ -73,6 +73,11 @@ export const PROVE_ATTEMPTS_MAX = 8;
 export const STORE_CACHE_BYTES = 64 * 1024 * 1024;
 /** What LevelDB gathers in memory before it writes a table, in bytes, up to twice. Lower: more stalls by compaction. */
 export const STORE_WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
+/**
+ * Bytes of deferrable writes that are gathered before they go to the store as one. Higher: fewer writes, but other events wait longer meanwhile,
+ * and more is fetched again after a crash.
+ */
+export const STORE_WRITE_BEHIND_BYTES = 512 * 1024;
 
 /** Bytes of state after which a part of a snapshot is divided, unless it is one page of the tree. Higher: fewer requests, more to fetch again. */
 export const SNAPSHOT_PART_BYTES = 256 * 1024;

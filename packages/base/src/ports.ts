@@ -46,12 +46,19 @@ export interface StoreView {
   close(): Promise<void>;
 }
 
+export interface StoreWriteOptions {
+  /** Whether the operations are durable, with every earlier write, when the promise resolves. */
+  readonly sync: boolean;
+  /** May be carried out later and with others, in the order of the calls; it is read back at once, and every further write waits for it. */
+  readonly deferrable?: boolean;
+}
+
 /** Ordered key-value store. Reads are synchronous: a cached LevelDB read costs 2 µs, a promise more. */
 export interface Store {
   get(key: Uint8Array): Uint8Array | undefined;
   scan(range: StoreRange): Promise<StoreEntry[]>;
-  /** All of `operations` or none. With `sync`, durable (with every earlier write) when the promise resolves. */
-  write(operations: readonly StoreOperation[], options: { readonly sync: boolean }): Promise<void>;
+  /** All of `operations` or none. */
+  write(operations: readonly StoreOperation[], options: StoreWriteOptions): Promise<void>;
   /** What it holds now, with the writes that have been awaited; it stays as it is, whatever is written meanwhile. */
   view(): StoreView;
   close(): Promise<void>;

@@ -72,3 +72,4 @@ export type { Doubt, DoubtCode } from './vote-journal-doubt.ts';
 export type { JournalEntry, SignedMessage } from './vote-journal-entry.ts';
 export * from './vote-journal-error.ts';
 export { NONCE_BYTES } from './wire.ts';
+export { WriteBehindStore } from './write-behind-store.ts';

@@ -294,8 +294,9 @@ export class Ledger extends StoredBlocks {
    * Makes a decided candidate the tip, in one write without a sync: a crash may lose it, and the block is then applied again.
    *
    * @param certificate verified; null while blocks are applied under the certificate of a later one
+   * @param deferrable whether the store may carry out the write later: for blocks that follow one another; `settle` ends them
    */
-  apply(candidate: Candidate, certificate: Certificate | null): Promise<Applied> {
+  apply(candidate: Candidate, certificate: Certificate | null, { deferrable = false } = {}): Promise<Applied> {
     const { header } = candidate.block;
     assert(this.#applying === null, 'blocks are applied one after the other');
     assert(bytesEqual(header.parentHash, this.#tip.blockHash), 'a candidate is applied on the tip that it was executed on');
@@ -304,7 +305,7 @@ export class Ledger extends StoredBlocks {
       const fits = certificate.height === header.height && bytesEqual(certificate.blockHash, candidate.blockHash);
       assert(fits && checkCertificate(this.committeeAt(header.height), certificate).ok, 'a block is applied with its own certificate');
     }
-    const applied = this.#apply(candidate, certificate);
+    const applied = this.#apply(candidate, certificate, deferrable);
     this.#applying = applied.then(
       () => undefined,
       () => undefined,
@@ -314,7 +315,7 @@ export class Ledger extends StoredBlocks {
     });
   }
 
-  async #apply(candidate: Candidate, certificate: Certificate | null): Promise<Applied> {
+  async #apply(candidate: Candidate, certificate: Certificate | null, deferrable: boolean): Promise<Applied> {
     const { block, blockHash, transactions, effects } = candidate;
     const { height, timeMs } = block.header;
     const history = appendToLog({ size: height - 1, readTile: historyTiles(this.#store) }, [leafHash(blockHash)]);
@@ -325,12 +326,17 @@ export class Ledger extends StoredBlocks {
     if (certificate !== null && changesCommittee(block.header))
       operations.push(this.blocks.linkOperation(this.committeeAt(height), certificate));
     operations.push({ type: 'put', key: tipKey(), value: storedTipCodec.encode(stored) });
-    await this.#store.write(operations, { sync: false });
+    await this.#store.write(operations, { sync: false, deferrable });
     this.#state.advance(effects);
     if (effects.nextEpoch !== null) this.#epochs.enter(effects.nextEpoch);
     this.#historyRoot = history.root;
     this.#tip = tipOf(stored, block.header, this.genesis);
     return { height, blockHash, timeMs, statuses };
+  }
+
+  /** Resolves when the store has carried out all that was deferred. */
+  settle(): Promise<void> {
+    return this.#store.write([], { sync: false });
   }
 
   /** Whether the chain up to the tip has credited a validator's commit for a height, so that a block need not show it again. */

@@ -133,6 +133,7 @@ export class BlockSync {
         useless.add(source.peer.id);
       }
     }
+    await ledger.settle();
     const stuck = this.needed();
     this.#provenHeight = 0;
     if (ledger.tip.height > startHeight) log.info({ from: startHeight + 1, to: ledger.tip.height }, 'caught up');
@@ -210,7 +211,7 @@ export class BlockSync {
       const fields = { height: block.header.height, refusal: checked.error };
       throw LedgerError.damaged(`decided block ${block.header.height} does not execute here: ${checked.error.code}`, { fields });
     }
-    await applied(await ledger.apply(checked.value, certificate));
+    await applied(await ledger.apply(checked.value, certificate, { deferrable: true }));
   }
 
   /** The blocks of consecutive certified headers, asking peer after peer until all are here or nobody has more. */

@@ -1,6 +1,6 @@
 import { type Address, bytesEqual, fail, type Hash, type Peer, type StoreOperation, type Timer } from '@nacre/base';
 import { CommitCollector, type Vote } from '@nacre/consensus';
-import { type Applied, Ledger, PARAMETER_RULES, Snapshots, type Transaction, VoteJournal } from '@nacre/ledger';
+import { type Applied, Ledger, PARAMETER_RULES, Snapshots, type Transaction, VoteJournal, WriteBehindStore } from '@nacre/ledger';
 import { AutoSynchronizer } from './auto-synchronizer.ts';
 import { LOCAL_CONFIGURATION, type ReplicaConfiguration } from './configuration.ts';
 import { reportEpoch } from './epoch-report.ts';
@@ -197,8 +197,10 @@ export class Replica {
    * @throws typed errors of the ledger and the store, for example for a foreign or damaged one. A vote journal in doubt
    *   does not throw: the replica runs and stays mute until the network has decided its recovery.
    */
-  static async open(options: ReplicaOptions, dependencies: ReplicaDependencies): Promise<Replica> {
+  static async open(options: ReplicaOptions, given: ReplicaDependencies): Promise<Replica> {
     const { genesis, validator } = options;
+    // Everything that reads the store does it here: no part may miss what another one has deferred.
+    const dependencies = { ...given, store: new WriteBehindStore(given.store) };
     const { store, verifier, log, directory, random, clock } = dependencies;
     const ledger = await Ledger.open({ genesis, store, verifier, log });
     const mempool = new Mempool({ ...LOCAL_CONFIGURATION, ...options.configuration }, { ledger, store });
