@@ -60,6 +60,8 @@ export const RECORDS_PAGE_BYTES_MAX = 4 * 1024 * 1024;
 export const STATE_PAGES_CACHED_MAX = 65_536;
 /** Encoded bytes of the state's values that are kept decoded: thousands of accounts. Beyond: what was not read lately is decoded anew. */
 export const STATE_VALUES_CACHED_BYTES = 16 * 1024 * 1024;
+/** Record logs whose peaks are kept ready, 2 KB each at most. Beyond: of one that was not appended to lately they are read from its tiles. */
+export const LOG_PEAKS_CACHED_MAX = 1024;
 /** Pending transactions that a proposer looks at per transaction that a block may hold. Beyond: the block stays as full as it is. */
 export const PROPOSE_EXAMINED_FACTOR = 4;
 /** Partitions that a node remembers, a few KB each at worst. Beyond: the oldest is forgotten. */

@@ -1,6 +1,7 @@
 export { sha256 } from '#sha256';
 export * from './address.ts';
 export { createCachingVerifier } from './caching-verifier.ts';
+export { ClockMap } from './clock-map.ts';
 export * from './errors.ts';
 export * from './log-proof.ts';
 export * from './log-tiles.ts';

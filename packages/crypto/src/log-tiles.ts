@@ -19,10 +19,22 @@ export const TILE_HASHES = 2 ** TILE_HEIGHT;
 /** Gives a tile's bytes, its hashes concatenated, or undefined if it was never written. */
 export type TileReader = (level: number, index: number) => Uint8Array | undefined;
 
+/**
+ * Roots of the perfect trees that a log falls into, the largest and oldest first: one for each one in its size in binary. Whoever appends again and
+ * again keeps them, because reading them from tiles hashes up to 63 times for each level.
+ */
+export type LogPeaks = readonly Hash[];
+
 /** A log as of `size` entries; the tiles may already hold more. */
 export interface TiledLog {
   readonly size: number;
   readonly readTile: TileReader;
+}
+
+/** A log that is appended to. */
+export interface GrowingLog extends TiledLog {
+  /** Those of this very size, where they are known; else they are read from its tiles. */
+  readonly peaks?: LogPeaks | undefined;
 }
 
 export interface Tile {
@@ -34,6 +46,7 @@ export interface Tile {
 export interface AppendedLog {
   readonly size: number;
   readonly root: Hash;
+  readonly peaks: LogPeaks;
   /** The tiles to write: new ones, and those that grew. */
   readonly tiles: readonly Tile[];
 }
@@ -43,7 +56,7 @@ export interface AppendedLog {
  *
  * @throws {CryptoError} code `TILE_MISSING` when the store is damaged
  */
-export function appendToLog(log: TiledLog, leafHashes: readonly Hash[]): AppendedLog {
+export function appendToLog(log: GrowingLog, leafHashes: readonly Hash[]): AppendedLog {
   const size = log.size + leafHashes.length;
   assert(size <= LOG_SIZE_MAX, 'a log holds fewer than 2^53 entries');
   assert(
@@ -51,26 +64,52 @@ export function appendToLog(log: TiledLog, leafHashes: readonly Hash[]): Appende
     'a leaf hash has 32 bytes',
   );
   const view = new LogView(log.readTile);
+  const { peaks, entries } = joinPeaks(log.peaks ?? view.peaks(log.size), log.size, leafHashes);
   const tiles: Tile[] = [];
   let start = log.size;
-  let entries = leafHashes;
-  for (let level = 0; entries.length > 0; level++) {
-    const above: Hash[] = [];
+  for (const [level, added] of entries.entries()) {
     const first = Math.floor(start / TILE_HASHES);
-    for (let index = first, taken = 0; taken < entries.length; index++) {
+    for (let index = first, taken = 0; taken < added.length; index++) {
       const kept = index === first ? start % TILE_HASHES : 0;
-      const added = entries.slice(taken, taken + TILE_HASHES - kept);
-      taken += added.length;
+      const hashes = added.slice(taken, taken + TILE_HASHES - kept);
+      taken += hashes.length;
       const before = kept === 0 ? [] : [view.entries(level, index, kept)];
-      const tile = { level, index, bytes: concatBytes(...before, ...added) };
-      tiles.push(tile);
-      view.replace(tile);
-      if (kept + added.length === TILE_HASHES) above.push(view.perfectRoot((level + 1) * TILE_HEIGHT, index, level));
+      tiles.push({ level, index, bytes: concatBytes(...before, ...hashes) });
     }
     start = first;
-    entries = above;
   }
-  return { size, root: view.root(size), tiles };
+  return { size, root: rootOfPeaks(peaks), peaks, tiles };
+}
+
+/** Adds leaves one by one. @returns the new peaks, and the hashes that each level of tiles gets */
+function joinPeaks(before: LogPeaks, size: number, leafHashes: readonly Hash[]): { readonly peaks: LogPeaks; readonly entries: Hash[][] } {
+  const peaks = [...before];
+  const entries: Hash[][] = [[...leafHashes]];
+  for (const [i, leaf] of leafHashes.entries()) {
+    let node = leaf;
+    let height = 0;
+    // Each one at the end of the size in binary is a peak as high as the one that has come out.
+    for (let rest = size + i; rest % 2 === 1; rest = Math.floor(rest / 2)) {
+      const left = peaks.pop();
+      assert(left !== undefined, 'a log has a peak for each one in its size');
+      node = nodeHash(left, node);
+      height++;
+      if (height % TILE_HEIGHT !== 0) continue;
+      const level = height / TILE_HEIGHT;
+      entries[level] ??= [];
+      entries[level].push(node);
+    }
+    peaks.push(node);
+  }
+  return { peaks, entries };
+}
+
+/** RFC 6962 splits a log at its largest peak, and what is left again. */
+function rootOfPeaks(peaks: LogPeaks): Hash {
+  let root = peaks.at(-1);
+  if (root === undefined) return EMPTY_LOG_ROOT;
+  for (let i = peaks.length - 2; i >= 0; i--) root = nodeHash(peaks[i] as Hash, root);
+  return root;
 }
 
 /**
@@ -176,15 +215,11 @@ function splitPoint(count: number): number {
 /** The tiles of one log during one call; each is read once. */
 class LogView {
   readonly #readTile: TileReader;
-  /** By level, then by index. Bounded by what one call touches: two tiles a level, or those being appended. */
+  /** By level, then by index. Bounded by what one call touches: two tiles a level. */
   readonly #levels: Map<number, Uint8Array>[] = [];
 
   constructor(readTile: TileReader) {
     this.#readTile = readTile;
-  }
-
-  replace(tile: Tile): void {
-    this.#level(tile.level).set(tile.index, tile.bytes);
   }
 
   /** The first `count` hashes of a tile, as one array. */
@@ -195,6 +230,18 @@ class LogView {
   root(size: number): Hash {
     assert(Number.isSafeInteger(size) && size >= 0, 'a log has a whole number of entries');
     return size === 0 ? EMPTY_LOG_ROOT : this.rangeRoot(0, size);
+  }
+
+  peaks(size: number): LogPeaks {
+    const peaks: Hash[] = [];
+    let width = 1;
+    while (2 * width <= size) width *= 2;
+    for (let start = 0; start < size; width /= 2) {
+      if (size - start < width) continue;
+      peaks.push(this.rangeRoot(start, width));
+      start += width;
+    }
+    return peaks;
   }
 
   /** Root over `count` entries from `start` on, where `start` is a multiple of the smallest power of two not below `count`. */
@@ -208,11 +255,10 @@ class LogView {
   }
 
   /**
-   * Root of the perfect subtree of `height`, the `index`-th of its kind.
-   *
-   * @param tileLevel where to take the hashes from; by default the highest level of tiles not above `height`
+   * Root of the perfect subtree of `height`, the `index`-th of its kind, from the highest level of tiles that is not above it.
    */
-  perfectRoot(height: number, index: number, tileLevel: number = Math.floor(height / TILE_HEIGHT)): Hash {
+  perfectRoot(height: number, index: number): Hash {
+    const tileLevel = Math.floor(height / TILE_HEIGHT);
     const count = 2 ** (height - tileLevel * TILE_HEIGHT);
     const position = (index * count) % TILE_HASHES;
     const tile = this.#tile(tileLevel, Math.floor((index * count) / TILE_HASHES), position + count);

@@ -2,6 +2,7 @@ import { AssertionError, type Hash, toHex } from '@nacre/base';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  type AppendedLog,
   appendToLog,
   type CryptoError,
   consistencyProof,
@@ -9,9 +10,9 @@ import {
   frontierTiles,
   inclusionProof,
   LOG_FRONTIER_BYTES_MAX,
+  type LogPeaks,
   logFrontier,
   logRootAt,
-  type Tile,
   type TiledLog,
   type TileReader,
   verifyConsistency,
@@ -26,7 +27,7 @@ class StoredLog {
 
   readonly readTile: TileReader = (level, index) => this.tiles.get(`${level}/${index}`);
 
-  append(leaves: readonly Hash[]): { root: Hash; tiles: readonly Tile[] } {
+  append(leaves: readonly Hash[]): AppendedLog {
     const appended = appendToLog({ size: this.size, readTile: this.readTile }, leaves);
     for (const { level, index, bytes } of appended.tiles) this.tiles.set(`${level}/${index}`, bytes);
     this.size = appended.size;
@@ -68,6 +69,25 @@ describe('appending', () => {
           expect(root).toEqual(naiveRoot(leaves.slice(0, log.size)));
         }
         expect(log.tiles).toEqual(storedLog(log.size).tiles);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  // @mutation packages/crypto/src/log-tiles.ts
+  // -       node = nodeHash(left, node);
+  // +       node = nodeHash(node, left);
+  test('to the peaks that the step before ended with gives the same', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 150 }), { maxLength: 12 }), (steps) => {
+        const log = new StoredLog();
+        let peaks: LogPeaks = [];
+        for (const step of steps) {
+          const added = leaves.slice(log.size, log.size + step);
+          const appended = appendToLog({ ...log.at(log.size), peaks }, added);
+          expect(appended).toEqual(log.append(added));
+          peaks = appended.peaks;
+        }
       }),
       { numRuns: 40 },
     );
@@ -199,6 +219,10 @@ describe('a damaged store', () => {
     const log = storedLog(10);
     log.tiles.set('0/0', (log.tiles.get('0/0') as Uint8Array).subarray(0, 100));
     expect(() => appendToLog(log.at(10), leaves.slice(10, 11))).toThrow(
+      expect.objectContaining({ code: 'TILE_MISSING', fields: { level: 0, index: 0, hashes: 3, needed: 8 } }),
+    );
+    const { peaks } = storedLog(10).append([]);
+    expect(() => appendToLog({ ...log.at(10), peaks }, leaves.slice(10, 11))).toThrow(
       expect.objectContaining({ code: 'TILE_MISSING', fields: { level: 0, index: 0, hashes: 3, needed: 10 } }),
     );
     expect(() => logRootAt({ size: 10, readTile: () => undefined })).toThrow(

@@ -1,5 +1,5 @@
 import type { Hash } from '@nacre/base';
-import type { PageChange, Tile } from '@nacre/crypto';
+import type { LogPeaks, PageChange, Tile } from '@nacre/crypto';
 import type { EpochStart } from './epoch-book.ts';
 import type { StateWrite } from './overlay.ts';
 import type { SetRefusal } from './set-limits.ts';
@@ -68,6 +68,8 @@ export interface BlockEffects {
   readonly values: readonly StateWrite[];
   readonly pages: readonly PageChange[];
   readonly logTiles: readonly { readonly service: string; readonly tile: Tile }[];
+  /** Of each log that has grown, for the next block; they follow from the tiles. */
+  readonly logPeaks: readonly { readonly service: string; readonly size: number; readonly peaks: LogPeaks }[];
   readonly runs: readonly RecordRun[];
   /** Records with a key, by the state key of (service, key). */
   readonly keyed: readonly { readonly stateKey: Hash; readonly index: number; readonly leafHash: Hash }[];

@@ -147,7 +147,7 @@ export class BlockExecution {
   seal(): BlockEffects {
     const { state } = this.#context;
     const nextEpoch = this.#endEpoch();
-    const { latest, ...appended } = this.#appends.seal(this.overlay, state.logTiles);
+    const { latest, ...appended } = this.#appends.seal(this.overlay, state);
     const values = this.overlay.writes();
     const updates = values.map(({ stateKey, valueHash }) => ({ key: stateKey, valueHash }));
     const { root, pages } = updateTree(state.pages, state.root, [...updates, ...latest]);

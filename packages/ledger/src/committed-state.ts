@@ -1,5 +1,5 @@
-import { type Hash, STATE_PAGES_CACHED_MAX, STATE_VALUES_CACHED_BYTES, type Store } from '@nacre/base';
-import { PageCache, pageKey, type TileReader } from '@nacre/crypto';
+import { type Hash, LOG_PEAKS_CACHED_MAX, STATE_PAGES_CACHED_MAX, STATE_VALUES_CACHED_BYTES, type Store } from '@nacre/base';
+import { ClockMap, type GrowingLog, type LogPeaks, PageCache, pageKey, type TileReader } from '@nacre/crypto';
 import type { BlockEffects } from './block-effects.ts';
 import { logTileKey, statePageKey, stateValueKey } from './keys.ts';
 import { decodeState, type StateReader } from './overlay.ts';
@@ -14,6 +14,8 @@ export class CommittedState {
   /** The tiles of a service's record log. */
   readonly logTiles: (service: string) => TileReader;
   readonly #values = new ValueCache({ bytesMax: STATE_VALUES_CACHED_BYTES });
+  /** By service: those of its log as it was after the last block that it grew in. */
+  readonly #peaks = new ClockMap<string, { readonly size: number; readonly peaks: LogPeaks }>(LOG_PEAKS_CACHED_MAX);
   #root: Hash;
 
   constructor(store: Store, root: Hash) {
@@ -43,9 +45,16 @@ export class CommittedState {
     return value;
   }
 
+  /** The record log of a service, whose committed size is `size`, to be appended to. */
+  log(service: string, size: number): GrowingLog {
+    const kept = this.#peaks.get(service);
+    return { size, readTile: this.logTiles(service), peaks: kept?.size === size ? kept.peaks : undefined };
+  }
+
   /** Call when the store holds the new state. */
-  advance({ stateRoot, pages, values }: Pick<BlockEffects, 'stateRoot' | 'pages' | 'values'>): void {
+  advance({ stateRoot, pages, values, logPeaks }: Pick<BlockEffects, 'stateRoot' | 'pages' | 'values' | 'logPeaks'>): void {
     this.pages.apply(pages);
+    for (const { service, ...grown } of logPeaks) this.#peaks.set(service, grown);
     for (const { name, value, bytes } of values) this.#values.set(name, value, bytes.length);
     this.#root = stateRoot;
   }

@@ -14,7 +14,7 @@ import {
   type Verifier,
 } from '@nacre/base';
 import { type Certificate, type Committee, checkCertificate } from '@nacre/consensus';
-import { appendToLog, leafHash } from '@nacre/crypto';
+import { appendToLog, type LogPeaks, leafHash } from '@nacre/crypto';
 import { checkAdmission } from './admission.ts';
 import type { Block } from './block.ts';
 import { BlockExecution } from './block-execution.ts';
@@ -86,6 +86,8 @@ export class Ledger extends StoredBlocks {
   #tip!: Tip;
   /** RFC 6962 root over all headers up to the tip. */
   #historyRoot!: Hash;
+  /** Of the same log; read from its tiles while undefined. */
+  #historyPeaks: LogPeaks | undefined;
   /** While a block is being written: between the store's change and the tip's, nothing is executed or proven. */
   #applying: Promise<void> | null = null;
 
@@ -113,6 +115,7 @@ export class Ledger extends StoredBlocks {
       linkCertificate: (height) => this.linkCertificate(height),
     });
     this.#historyRoot = stored.historyRoot;
+    this.#historyPeaks = undefined;
     this.#tip = tipOf(stored, header, this.genesis);
   }
 
@@ -318,7 +321,8 @@ export class Ledger extends StoredBlocks {
   async #apply(candidate: Candidate, certificate: Certificate | null, deferrable: boolean): Promise<Applied> {
     const { block, blockHash, transactions, effects } = candidate;
     const { height, timeMs } = block.header;
-    const history = appendToLog({ size: height - 1, readTile: historyTiles(this.#store) }, [leafHash(blockHash)]);
+    const headers = { size: height - 1, readTile: historyTiles(this.#store), peaks: this.#historyPeaks };
+    const history = appendToLog(headers, [leafHash(blockHash)]);
     const stored: StoredTip = { height, blockHash, stateRoot: effects.stateRoot, historyRoot: history.root, certificate };
     const operations: StoreOperation[] = await this.blocks.decideOperations(block, transactions);
     const statuses = effects.outcomes.map((outcome, index) => ({ txId: (transactions[index] as Transaction).txId, ...outcome }));
@@ -330,6 +334,7 @@ export class Ledger extends StoredBlocks {
     this.#state.advance(effects);
     if (effects.nextEpoch !== null) this.#epochs.enter(effects.nextEpoch);
     this.#historyRoot = history.root;
+    this.#historyPeaks = history.peaks;
     this.#tip = tipOf(stored, block.header, this.genesis);
     return { height, blockHash, timeMs, statuses };
   }

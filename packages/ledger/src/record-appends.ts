@@ -1,7 +1,8 @@
 import { type Hash, utf8 } from '@nacre/base';
 import { FORMAT_VERSION } from '@nacre/consensus';
-import { appendToLog, EMPTY_LOG_ROOT, leafHash, type StateUpdate, type TileReader } from '@nacre/crypto';
+import { appendToLog, EMPTY_LOG_ROOT, leafHash, type StateUpdate } from '@nacre/crypto';
 import type { BlockEffects, RecordRun } from './block-effects.ts';
+import type { CommittedState } from './committed-state.ts';
 import type { RecordAppend } from './operation.ts';
 import type { Overlay } from './overlay.ts';
 import { RunEncoder } from './run-encoder.ts';
@@ -16,7 +17,7 @@ interface Append {
 
 const NO_KEY = new Uint8Array(0);
 
-type SealedAppends = Pick<BlockEffects, 'logTiles' | 'runs' | 'keyed'> & { readonly latest: readonly StateUpdate[] };
+type SealedAppends = Pick<BlockEffects, 'logTiles' | 'logPeaks' | 'runs' | 'keyed'> & { readonly latest: readonly StateUpdate[] };
 
 /**
  * The records that a block appends. They are counted while transactions run and hashed once at the end, when it is certain which of them
@@ -50,22 +51,24 @@ export class RecordAppends {
   }
 
   /** Hashes all records, and sets the final log of every service that got some. */
-  seal(overlay: Overlay, readTile: (service: string) => TileReader): SealedAppends {
+  seal(overlay: Overlay, state: Pick<CommittedState, 'log'>): SealedAppends {
     const byService = Map.groupBy(this.#appends, ({ append }) => append.service);
     const logTiles: SealedAppends['logTiles'][number][] = [];
     const keyed: SealedAppends['keyed'][number][] = [];
     const latest: StateUpdate[] = [];
+    const logPeaks: SealedAppends['logPeaks'][number][] = [];
     for (const [service, appends] of byService) {
       const keys = new LatestKeys(service);
       const leaves = appends.flatMap((one) => recordLeaves(one, keys));
       const size = (appends[0] as Append).run.firstIndex;
-      const { size: recordCount, root: logRoot, tiles } = appendToLog({ size, readTile: readTile(service) }, leaves);
+      const { size: recordCount, root: logRoot, tiles, peaks } = appendToLog(state.log(service, size), leaves);
       overlay.set(RECORD_LOG, service, { recordCount, logRoot });
+      logPeaks.push({ service, size: recordCount, peaks });
       for (const tile of tiles) logTiles.push({ service, tile });
       keyed.push(...keys.records);
       latest.push(...keys.updates());
     }
-    return { logTiles, runs: this.#appends.map(({ run }) => run), keyed, latest };
+    return { logTiles, logPeaks, runs: this.#appends.map(({ run }) => run), keyed, latest };
   }
 }
 
