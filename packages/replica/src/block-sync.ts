@@ -1,5 +1,5 @@
-import { bytesEqual, type Log, type Refusal, type Verifier } from '@nacre/base';
-import { type Certificate, type ChainContext, verifyCertificate } from '@nacre/consensus';
+import { bytesEqual, type Hash, type Log, type Refusal, type Verifier } from '@nacre/base';
+import { type Certificate, type ChainContext, type Committee, verifyCertificate } from '@nacre/consensus';
 import {
   type Applied,
   type Block,
@@ -57,6 +57,8 @@ export class BlockSync {
   #fruitless = false;
   /** Greatest height that verified certificates have shown to be decided since the last run, or begun: see `provenBy`. */
   #provenHeight = 0;
+  /** The headers after those whose blocks are being applied, asked for meanwhile. */
+  #next: { readonly peerId: string; readonly after: Hash; readonly range: Promise<CertifiedRange | null> } | null = null;
 
   constructor(dependencies: BlockSyncDependencies) {
     this.#dependencies = dependencies;
@@ -125,6 +127,7 @@ export class BlockSync {
       const range = await this.#certifiedHeaders(source);
       if (range !== null) {
         this.#provenHeight = Math.max(this.#provenHeight, provenBy(range));
+        this.#askAhead(source, range);
         await this.#applyRange(range);
       }
       if (ledger.tip.height > height) source.fruitless = 0;
@@ -133,6 +136,7 @@ export class BlockSync {
         useless.add(source.peer.id);
       }
     }
+    this.#next = null;
     await ledger.settle();
     const stuck = this.needed();
     this.#provenHeight = 0;
@@ -142,16 +146,30 @@ export class BlockSync {
 
   /** The next headers from one peer, checked back from the certificate of the last of them. Null, and its claim is gone, if they do not hold. */
   async #certifiedHeaders(claimant: PeerView): Promise<CertifiedRange | null> {
-    const range = await this.#askForHeaders(claimant.peer.id);
+    const { ledger } = this.#dependencies;
+    const { id } = claimant.peer;
+    const { tip } = ledger;
+    const next = this.#next;
+    this.#next = null;
+    const isAsked = next?.peerId === id && bytesEqual(next.after, tip.blockHash);
+    const range = await (isAsked ? next.range : this.#askForHeaders(id, tip, ledger.committeeAt(tip.height + 1)));
     if (range === null) claimant.claimedHeight = 0; // Asked again only when it makes a new claim.
     return range;
   }
 
-  async #askForHeaders(peerId: string): Promise<CertifiedRange | null> {
-    const { requests, ledger, chain, verifier } = this.#dependencies;
-    // Both may move while the answer is on its way.
-    const { tip } = ledger;
-    const committee = ledger.committeeAt(tip.height + 1);
+  /** Nobody can verify what comes after a change of committees before it is executed; within one, the next headers need not wait for it. */
+  #askAhead({ peer, claimedHeight }: PeerView, { headers, certificate }: CertifiedRange): void {
+    const { height, blockHash: after } = certificate;
+    if (claimedHeight <= height + 1 || changesCommittee(headers.at(-1) as Header)) return;
+    const committee = this.#dependencies.ledger.committeeAt((headers[0] as Header).height);
+    const range = this.#askForHeaders(peer.id, { height, blockHash: after }, committee);
+    range.catch(() => {}); // Awaited in its turn; until then a failure must not pass for an unhandled one.
+    this.#next = { peerId: peer.id, after, range };
+  }
+
+  /** @param tip the block that they follow on, and `committee` who decides the next one: the ledger moves while the answer is on its way */
+  async #askForHeaders(peerId: string, tip: Pick<Tip, 'height' | 'blockHash'>, committee: Committee): Promise<CertifiedRange | null> {
+    const { requests, chain, verifier } = this.#dependencies;
     const answer = await requests.headers(peerId, tip.height + 1, HEADERS_PER_REQUEST_MAX);
     if (answer === null || answer.headers.length === 0 || answer.certificate === null) {
       this.#fruitless = true;
@@ -289,7 +307,7 @@ function provenBy({ headers, certificate }: CertifiedRange): number {
 }
 
 /** Why the headers do not lead from our tip to the certificate; null if they do. */
-function unlinked(tip: Tip, headers: readonly Header[], certificate: Certificate): Refusal | null {
+function unlinked(tip: Pick<Tip, 'height' | 'blockHash'>, headers: readonly Header[], certificate: Certificate): Refusal | null {
   let parentHash = tip.blockHash;
   let height = tip.height;
   for (const header of headers) {

@@ -58,6 +58,22 @@ describe('a replica that is behind', () => {
     expect(actor.replica.status().height).toBe(height());
   });
 
+  // @mutation packages/replica/src/block-sync.ts
+  // - this.#askAhead(source, range);
+  // +
+  test('asks for the next headers while it applies the blocks of those it has', async () => {
+    await on(LONG);
+    const actor = await stage.start({ validator: 0 });
+    const puppet = holder(1, actor);
+    puppet.say(claim(height() + 1));
+    await stage.clock.until(() => isSynced(actor));
+    const { requests } = puppet;
+    const next = requests.findIndex((request) => request.kind === 'headers' && request.from === 513);
+    const blocks = requests.findIndex((request) => request.kind === 'blocks' && request.from === 449);
+    expect(next).toBeLessThan(blocks);
+    expect(requests.filter(({ kind }) => kind === 'headers').map((request) => 'from' in request && request.from)).toEqual([1, 1, 513, 1_025]);
+  });
+
   test('resumes after a stop in the middle and fetches nothing twice', async () => {
     await on(MIDDLE);
     const actor = await stage.start({ validator: 0 });

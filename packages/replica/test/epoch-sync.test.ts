@@ -54,8 +54,11 @@ function borders(chain: TestChain): number[] {
 }
 
 // @mutation packages/replica/src/block-sync.ts
-// - const committee = ledger.committeeAt(tip.height + 1);
-// + const committee = ledger.committeeAt(tip.height);
+// - const range = await (isAsked ? next.range : this.#askForHeaders(id, tip, ledger.committeeAt(tip.height + 1)));
+// + const range = await (isAsked ? next.range : this.#askForHeaders(id, tip, ledger.committeeAt(tip.height)));
+// @mutation packages/replica/src/block-sync.ts
+// - if (claimedHeight <= height + 1 || changesCommittee(headers.at(-1) as Header)) return;
+// + if (claimedHeight <= height + 1) return;
 // @mutation packages/replica/src/serving.ts
 // - return next.firstHeight - 1;
 // + return next.firstHeight;
