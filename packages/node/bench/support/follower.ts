@@ -4,7 +4,6 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '@nacre/base';
 import { formatGenesis } from '@nacre/ledger';
-import { callRpc } from '../../src/cli/rpc-client.ts';
 import { readConfiguration } from '../../src/configuration.ts';
 import type { ConfigurationFile } from '../../src/configuration-schema.ts';
 import { createHome, homePaths, newKey, openHome, readConfigurationText } from '../../src/home.ts';
@@ -33,21 +32,31 @@ export async function serveProcess(home: string): Promise<{ process: ChildProces
   throw new Error('the serving node did not start');
 }
 
-/** Starts a node here, waits until it is at the height, and stops it. @returns blocks per second from the first that it has on */
-export async function caughtUp(home: string, blocks: number): Promise<number> {
+/** How fast a node caught up, from the first block that it had on. */
+export interface CaughtUp {
+  readonly blocksPerSecond: number;
+  /** Processor time of this process, all threads together: what is left to compare where other work takes turns on the same cores. */
+  readonly cpuMsPerBlock: number;
+}
+
+/** Starts a node here, waits until it is at the height, and stops it. */
+export async function caughtUp(home: string, blocks: number): Promise<CaughtUp> {
   const paths = homePaths(home);
   const file = { path: paths.configuration, text: await readConfigurationText(paths) };
   const configuration = readConfiguration({ file, environment: {}, flags: {} });
   const opened = await openHome(paths, { genesisPath: configuration.genesis, passphrase: undefined });
   const node = await startNode(opened, configuration, SILENT);
   try {
-    let first: { readonly height: number; readonly atMs: number } | null = null;
+    let first: { readonly height: number; readonly atMs: number; readonly cpu: NodeJS.CpuUsage } | null = null;
     for (;;) {
-      const { chains } = (await callRpc(node.rpcUrl, 'node_status', {})) as { chains: { height: number }[] };
-      const { height = 0 } = chains[0] ?? {};
+      const { height } = node.status();
       const atMs = performance.now();
-      if (height > 0) first ??= { height, atMs };
-      if (height === blocks && first !== null) return ((height - first.height) * 1000) / (atMs - first.atMs);
+      if (height > 0) first ??= { height, atMs, cpu: process.cpuUsage() };
+      if (height === blocks && first !== null) {
+        const { user, system } = process.cpuUsage(first.cpu);
+        const counted = height - first.height;
+        return { blocksPerSecond: (counted * 1000) / (atMs - first.atMs), cpuMsPerBlock: (user + system) / 1000 / counted };
+      }
       await sleep(POLL_MS);
     }
   } finally {
