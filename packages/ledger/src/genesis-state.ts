@@ -26,7 +26,17 @@ export function genesisState(genesis: Genesis): { readonly tip: StoredTip; reado
   const updates = values.map(({ stateKey, valueHash }) => ({ key: stateKey, valueHash }));
   const { root, pages } = updateTree({ get: () => undefined }, EMPTY_STATE_ROOT, updates);
   const tip = { height: 0, blockHash: genesis.hash, stateRoot: root, historyRoot: EMPTY_LOG_ROOT, certificate: null };
-  const written = effectOperations({ stateRoot: root, outcomes: [], values, pages, logTiles: [], logPeaks: [], runs: [], keyed: [], nextEpoch: null });
+  const written = effectOperations({
+    stateRoot: root,
+    outcomes: [],
+    values,
+    pages,
+    logTiles: [],
+    logPeaks: [],
+    runs: [],
+    keyed: [],
+    nextEpoch: null,
+  });
   return { tip, operations: [...written, { type: 'put', key: tipKey(), value: storedTipCodec.encode(tip) }] };
 }
 

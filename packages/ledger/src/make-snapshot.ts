@@ -30,8 +30,13 @@ import {
 import { serviceNameOf } from './snapshot-state.ts';
 import { LATEST_RECORD, RECORD_LOG, stateValueHash } from './state-kinds.ts';
 
-/** Bytes of entries after which others get their turn. */
-const PAUSE_BYTES = 16 * 1024;
+/** Bytes of entries after which others get their turn: about a page of the tree. */
+const PAUSE_BYTES = 4 * 1024;
+/**
+ * Values looked for at once. Each may take a turn of the threads that blocks are written with, in order, so whoever writes meanwhile waits for
+ * as many.
+ */
+const LOOKUPS_AT_ONCE = 8;
 /** Pages kept while the tree is gone through from left to right: those above the one at hand. */
 const PAGES_CACHED = 128;
 
@@ -103,16 +108,11 @@ export class StateSnapshot {
     const small: Small[] = [];
     let isSmall = true;
     const children = Array.from({ length: CHILDREN }, (_, child) => ({ at: childId(id, child), below: childHash(page, child) }));
-    const present = children.filter(({ below }) => !isEmptyHash(below));
-    const isLast = present.every(({ at, below }) => openPage(this.#pages, at, below).kind === 'bucket');
-    // Buckets at once, because each look for a latest record takes a turn of a process that may be busy with blocks.
-    const reading = isLast ? await Promise.all(present.map(({ at, below }) => this.#subtree(at, below))) : null;
-    for (const [i, { at, below }] of present.entries()) {
-      const subtree = reading === null ? await this.#subtree(at, below) : (reading[i] ?? null);
-      if (subtree === null) isSmall = false;
-      else small.push(subtree);
+    for (const { at, below } of children) {
+      const subtree = isEmptyHash(below) ? null : await this.#subtree(at, below);
+      if (subtree !== null) small.push(subtree);
+      else if (!isEmptyHash(below)) isSmall = false;
     }
-    await this.#pace(small.reduce((sum, one) => sum + one.bytes, 0));
     const bytes = small.reduce((sum, one) => sum + one.bytes, 0);
     if (isSmall && bytes <= SNAPSHOT_PART_BYTES) return { id, bytes, entries: small.flatMap(({ entries }) => entries) };
     for (const one of small) await this.#putEntries(one);
@@ -123,15 +123,7 @@ export class StateSnapshot {
   async #bucket(id: PageId, leaves: Uint8Array): Promise<Small> {
     const entries: StateEntry[] = [];
     let bytes = 0;
-    const read = await Promise.all(
-      Array.from({ length: leaves.length / LEAF_BYTES }, async (_, leaf) => {
-        const at = leaf * LEAF_BYTES;
-        const key = leaves.slice(at, at + STATE_KEY_BYTES);
-        const valueHash = leaves.slice(at + STATE_KEY_BYTES, at + LEAF_BYTES);
-        return { key, valueHash, value: await this.#value(key, valueHash) };
-      }),
-    );
-    for (const { key, valueHash, value } of read) {
+    for (const { key, valueHash, value } of await this.#values(leaves)) {
       const service = serviceNameOf(key, value);
       if (service !== null) this.#services.push(service);
       bytes += ENTRY_OVERHEAD_BYTES;
@@ -143,7 +135,23 @@ export class StateSnapshot {
         entries.push({ key, content: { value } });
       }
     }
+    await this.#pace(bytes);
     return { id, entries, bytes };
+  }
+
+  async #values(leaves: Uint8Array): Promise<{ readonly key: Hash; readonly valueHash: Hash; readonly value: Uint8Array }[]> {
+    const found: { readonly key: Hash; readonly valueHash: Hash; readonly value: Uint8Array }[] = [];
+    for (let from = 0; from < leaves.length; from += LOOKUPS_AT_ONCE * LEAF_BYTES) {
+      const some = leaves.subarray(from, from + LOOKUPS_AT_ONCE * LEAF_BYTES);
+      const reading = Array.from({ length: some.length / LEAF_BYTES }, async (_, leaf) => {
+        const at = leaf * LEAF_BYTES;
+        const key = some.slice(at, at + STATE_KEY_BYTES);
+        const valueHash = some.slice(at + STATE_KEY_BYTES, at + LEAF_BYTES);
+        return { key, valueHash, value: await this.#value(key, valueHash) };
+      });
+      found.push(...(await Promise.all(reading)));
+    }
+    return found;
   }
 
   /** Lets others have their turn after every few pages. */

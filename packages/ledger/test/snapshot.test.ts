@@ -1,9 +1,10 @@
-import { toHex } from '@nacre/base';
+import { type StoreRange, type StoreView, toHex } from '@nacre/base';
 import { type Ledger, takeSnapshot } from '@nacre/ledger';
 import { expect, test } from 'vitest';
 import { snapshotTargetKey, statusKey } from '../src/keys.ts';
 import { EpochChain } from './support/epoch-chain.ts';
 import { fakeVerifier } from './support/fake-keys.ts';
+import { MemoryStore } from './support/memory-store.ts';
 import { made, Newcomer, snapshotsOf } from './support/snapshot-copy.ts';
 import { definition, TestChain } from './support/test-chain.ts';
 
@@ -222,4 +223,37 @@ test('the chain goes on while a snapshot is made, which stays that of its block'
   expect(taken.value.height).toBe(height);
   expect(chain.ledger.tip.height).toBe(height + 5);
   expect((await new Newcomer(chain).take(taken.value)).ok).toBe(true);
+});
+
+/** Counts the values that are looked for at once. */
+class CountingStore extends MemoryStore {
+  most = 0;
+  #now = 0;
+
+  override view(): StoreView {
+    const view = super.view();
+    const scan = async (range: StoreRange) => {
+      this.most = Math.max(this.most, ++this.#now);
+      await Promise.resolve();
+      this.#now--;
+      return view.scan(range);
+    };
+    return { get: (key) => view.get(key), scan, close: () => view.close() };
+  }
+}
+
+// @mutation packages/ledger/src/make-snapshot.ts
+// - const LOOKUPS_AT_ONCE = 8;
+// + const LOOKUPS_AT_ONCE = 9;
+test('however many keys there are, few are looked for at once, so that blocks which are written meanwhile wait for few', async () => {
+  const store = new CountingStore();
+  const { chain, writer } = await TestChain.withService({ store });
+  await chain.decide([
+    await chain.append(
+      writer,
+      Array.from({ length: 500 }, (_, i): [string, string] => [`key ${i}`, 'x']),
+    ),
+  ]);
+  await made(chain);
+  expect(store.most).toBe(8);
 });

@@ -1,8 +1,13 @@
 import type { Clock, Log } from '@nacre/base';
 import { type Ledger, type Snapshots, takeSnapshot } from '@nacre/ledger';
 
-/** Pause after every few pages of the state, in ms, in which the node does what it is there for. */
-const PAUSE_MS = 1;
+/**
+ * Pause after every page of the state, in ms, in which the node does what it is there for: at least so long, and as long as the page took, which
+ * is the longer the more there is to do. So this takes half of what would be idle time, and little of any other.
+ */
+const PAUSE_MS_MIN = 1;
+/** A clock that was set on must not stop it for longer. */
+const PAUSE_MS_MAX = 100;
 
 export interface SnapshotMakingOptions {
   /** A snapshot is made at the first block that it can be made of from each multiple of this height on; 0: none is made. */
@@ -62,9 +67,15 @@ export class SnapshotMaking {
   async #make(interval: number): Promise<void> {
     const { ledger, snapshots, clock, log } = this.#dependencies;
     const startedMs = clock.nowMs();
+    let resumedMs = startedMs;
     const pace = () =>
       new Promise<void>((resolve, reject) => {
-        clock.schedule(PAUSE_MS, () => (this.#ended ? reject(new Stopped()) : resolve()));
+        const pauseMs = Math.min(Math.max(clock.nowMs() - resumedMs, PAUSE_MS_MIN), PAUSE_MS_MAX);
+        clock.schedule(pauseMs, () => {
+          resumedMs = clock.nowMs();
+          if (this.#ended) reject(new Stopped());
+          else resolve();
+        });
       });
     try {
       const taken = await takeSnapshot(ledger, snapshots, { keep: this.#options.snapshotsKept, pace });

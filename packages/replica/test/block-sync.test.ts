@@ -71,7 +71,9 @@ describe('a replica that is behind', () => {
     const next = requests.findIndex((request) => request.kind === 'headers' && request.from === 513);
     const blocks = requests.findIndex((request) => request.kind === 'blocks' && request.from === 449);
     expect(next).toBeLessThan(blocks);
-    expect(requests.filter(({ kind }) => kind === 'headers').map((request) => 'from' in request && request.from)).toEqual([1, 1, 513, 1_025]);
+    expect(requests.filter(({ kind }) => kind === 'headers').map((request) => 'from' in request && request.from)).toEqual([
+      1, 1, 513, 1_025,
+    ]);
   });
 
   test('resumes after a stop in the middle and fetches nothing twice', async () => {
