@@ -218,7 +218,7 @@ describe('room of values that are gone', () => {
       { sync: true },
     );
   const settled = async (condition: () => Promise<boolean>): Promise<void> => {
-    for (let waited = 0; waited < 200 && !(await condition()); waited++) await new Promise((resolve) => setTimeout(resolve, 25));
+    for (let waited = 0; waited < 1_200 && !(await condition()); waited++) await new Promise((resolve) => setTimeout(resolve, 25));
   };
 
   const value = (i: number): Uint8Array => new Uint8Array(MIB).fill(i + 1);
