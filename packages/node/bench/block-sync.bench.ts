@@ -59,7 +59,7 @@ async function measure(bench: Bench, kind: Kind): Promise<void> {
   const runs = await sync(await mkdtemp(join(tmpdir(), 'nacre-sync-')), kind);
   const [least, median, most] = spread(runs.map(({ blocksPerSecond }) => blocksPerSecond)).map(Math.round) as [number, number, number];
   const [, cpuMs] = spread(runs.map(({ cpuMsPerBlock }) => cpuMsPerBlock));
-  const megabytes = ((median * kind.records * kind.recordBytes) / 1_000_000).toFixed(1);
+  const megabytes = ((median * kind.records * kind.recordBytes) / 1_000_000).toFixed(2);
   bench.note(`a new node syncs blocks ${kind.name} from one peer: ${median} a second (${least} to ${most}), ${megabytes} MB of records`);
   bench.note(`  ${cpuMs.toFixed(3)} ms of its processor time for each; ${loadavg()[0]?.toFixed(1)} processes wanted the cores on average`);
 }
