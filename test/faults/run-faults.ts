@@ -32,11 +32,13 @@ export async function runFaults(args: readonly string[]): Promise<number> {
   const interrupt = (): void => stop.abort();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupt);
   removeLeftovers();
-  const compiled = ownDirectory('compiled');
+  // Where the caller keeps compiled modules they may be there already.
+  const kept = process.env.NODE_COMPILE_CACHE;
+  const compiled = kept ?? ownDirectory('compiled');
   try {
     return await runAll(options, { failures: options.output, compiled }, stop.signal);
   } finally {
-    rmSync(compiled, { recursive: true, force: true });
+    if (kept === undefined) rmSync(compiled, { recursive: true, force: true });
   }
 }
 
