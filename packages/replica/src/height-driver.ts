@@ -425,7 +425,12 @@ export class HeightDriver {
   #after(delayMs: number, action: () => void): void {
     const timer = this.#context.clock.schedule(delayMs, () => {
       this.#timers.delete(timer);
-      action();
+      // A read may meet with damage, and nobody catches what a timer throws.
+      try {
+        action();
+      } catch (error) {
+        this.fail(error);
+      }
     });
     this.#timers.add(timer);
   }

@@ -1,4 +1,4 @@
-import { assert } from '@nacre/base';
+import { assert, NacreError } from '@nacre/base';
 import { bodyKey, Ledger } from '@nacre/ledger';
 import { encodeRequest } from '@nacre/replica';
 import { describe, expect, test } from 'vitest';
@@ -74,6 +74,22 @@ describe('what the store cannot give', () => {
     await replica.submit((await stage.chain.anyTransaction()).bytes);
     await stage.clock.run(2_000);
     expect(replica.ledger.tip.height).toBeGreaterThan(1);
+  });
+
+  // @mutation packages/replica/src/height-driver.ts
+  // - this.fail(error);
+  // + throw error;
+  test('damage that shows when a block is made at its time ends the replica by its error, and nothing else', async () => {
+    const stage = await Stage.create({ weights: [1] });
+    const { replica, home } = await stage.start({ validator: 0, configuration: { idleIntervalMs: 0, emptyIntervalMs: 0 } });
+    await stage.clock.until(() => replica.ledger.tip.height >= 3);
+    home.store.get = () => {
+      throw new NacreError('STORE_DAMAGED', 'planted');
+    };
+    const ended = replica.finished.catch((error: unknown) => error);
+    await stage.clock.run(5);
+    expect(await ended).toMatchObject({ code: 'STORE_DAMAGED' });
+    expect(replica.status().mode).toBe('stopped');
   });
 });
 
