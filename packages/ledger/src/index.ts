@@ -26,7 +26,7 @@ export {
 } from './keys.ts';
 export { Ledger } from './ledger.ts';
 export * from './ledger-types.ts';
-export { LIGHT_UPDATE_BYTES_MAX } from './light-update.ts';
+export { LIGHT_UPDATE_BYTES_MAX, lightUpdateCodec } from './light-update.ts';
 export type { EncodedLightUpdate } from './make-proof.ts';
 export { isMediaType, isName } from './names.ts';
 export * from './operation.ts';
@@ -52,12 +52,14 @@ export type * from './set-change.ts';
 export type { Member, Offence, OffenceKind, OffencePlace, Performance, Proposal, Registry, Verdict } from './set-kinds.ts';
 export type { SnapshotAnchor, SnapshotIntake } from './snapshot-intake.ts';
 export {
+  idsPartCodec,
   isPartName,
   PART_NAME_BYTES_MAX,
   type PartName,
   SNAPSHOT_PART_BYTES_MAX,
   type SnapshotManifest,
   snapshotManifestCodec,
+  statePartCodec,
 } from './snapshot-part.ts';
 export { Snapshots } from './snapshots.ts';
 export type { Account, Participation, RecordLog, Recovery, Service } from './state-kinds.ts';

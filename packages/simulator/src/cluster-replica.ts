@@ -2,12 +2,24 @@ import type { Applied, Ledger, Tip } from '@nacre/ledger';
 import { Replica, type ReplicaDependencies, type ReplicaOptions, type ReplicaStatus } from '@nacre/replica';
 
 /** What a cluster needs of a replica. The real one fits; broken variants and tiny ones for tests fit as well. */
-export interface ClusterReplica extends Pick<Replica, 'start' | 'stop' | 'finished' | 'submit' | 'transactionStatus'> {
-  status(): Pick<ReplicaStatus, 'doubt' | 'peers'>;
+export interface ClusterReplica extends Pick<Replica, 'start' | 'stop' | 'finished' | 'submit' | 'transactionStatus' | 'storeDamaged'> {
+  status(): Pick<ReplicaStatus, 'doubt' | 'peers' | 'snapshot'>;
+  readonly sync: Pick<Replica['sync'], 'state' | 'onChange'>;
+  readonly reach: Pick<Replica['reach'], 'sides'>;
   onDecided(listener: (block: Applied) => void): () => void;
   readonly ledger: { readonly tip: Pick<Tip, 'height' | 'blockHash' | 'timeMs' | 'stateRoot' | 'header' | 'certificate'> } & Pick<
     Ledger,
-    'records' | 'blockAt' | 'loadBlock' | 'propose' | 'prove' | 'epochOf' | 'nextEpoch' | 'committeeAt' | 'validatorSet' | 'account'
+    | 'firstHeight'
+    | 'records'
+    | 'blockAt'
+    | 'loadBlock'
+    | 'propose'
+    | 'prove'
+    | 'epochOf'
+    | 'nextEpoch'
+    | 'committeeAt'
+    | 'validatorSet'
+    | 'account'
   >;
 }
 

@@ -1,14 +1,14 @@
 import type { Address, Log, Refusal } from '@nacre/base';
 import { addressOf, createCachingVerifier } from '@nacre/crypto';
 import { createGenesis, type Genesis } from '@nacre/ledger';
-import { prepareValidatorHome } from '@nacre/replica';
+import { prepareValidatorHome, type ReplicaConfiguration, type ReplicaOptions } from '@nacre/replica';
 import { ByzantineNodes } from './byzantine/byzantine-nodes.ts';
 import type { OpenReplica } from './cluster-replica.ts';
 import type { FaultTally } from './fault-tally.ts';
 import { statementsIn } from './frame-reader.ts';
 import type { SeededRandom } from './random.ts';
 import { distanceMs, type Region } from './regions.ts';
-import { type Scenario, twinsOf } from './scenario.ts';
+import { type Scenario, type StorePlan, twinsOf } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
 import { SIMULATED_SCHEME, type SignatureKit, type SimKey } from './signature-kit.ts';
 import { SignerProcess } from './signer-process.ts';
@@ -26,6 +26,12 @@ export const EPOCH_MS = GENESIS_TIME_MS + 60_000;
 
 /** How long a proposed change can be approved, in ms: some run out. */
 const PROPOSAL_WINDOW_MS = 2_000;
+/** A pass through the store of a run takes about half a second. */
+const SCRUB_BYTES_PER_SECOND = 2_000_000;
+/** Blocks between two snapshots of a liar. */
+const LURE_INTERVAL_BLOCKS = 2;
+/** As little as the rules allow. */
+const KEEP_LEAST = { blocks: 1, ageMs: 0 } as const;
 /** Signatures that a node remembers: few, so that some are forgotten within a run. */
 const VERIFIED_SIGNATURES_MAX = 500;
 
@@ -76,14 +82,19 @@ export class Cluster {
     this.validators = scenario.weights.map(() => new SimValidator(kit.newKey(keys)));
     const { changes, followers } = scenario;
     this.candidates = Array.from({ length: changes === null ? 0 : followers }, () => new SimValidator(kit.newKey(keys)));
+    const { stores } = scenario;
+    const parameters = {
+      ...(changes === null
+        ? {}
+        : { epochMs: changes.epochMs, epochBlocksMin: changes.epochBlocksMin, proposalWindowMs: PROPOSAL_WINDOW_MS }),
+      ...(stores === null ? {} : { validityWindowMs: stores.validityWindowMs }),
+    };
     this.genesis = createGenesis({
       network: 'simulated',
       timeMs: GENESIS_TIME_MS,
       scheme: SIMULATED_SCHEME,
       validators: this.validators.map(({ signer }, node) => ({ publicKey: signer.publicKey, weight: scenario.weights[node] as number })),
-      ...(changes === null
-        ? {}
-        : { parameters: { epochMs: changes.epochMs, epochBlocksMin: changes.epochBlocksMin, proposalWindowMs: PROPOSAL_WINDOW_MS } }),
+      parameters,
     });
     this.byzantine = new ByzantineNodes(
       { scenario, genesis: this.genesis, keys: this.validators },
@@ -138,7 +149,8 @@ export class Cluster {
           validator,
           rotates: changes !== null,
           signer: this.signers.get(index) ?? null,
-          configuration,
+          configuration: { ...configuration, ...snapshotsOf(stores, this.byzantine.has(index)) },
+          care: careOf(stores, index),
           clock,
           open,
         },
@@ -186,6 +198,22 @@ export class Cluster {
     trace.add(scheduler.nowMs, 'crash', node.index, -1, node.generation ?? -1);
     node.crash();
   }
+}
+
+/** Who lies about snapshots has a newer one than anybody else. */
+function snapshotsOf(stores: StorePlan | null, isByzantine: boolean): Partial<ReplicaConfiguration> {
+  if (stores === null) return {};
+  const { snapshotIntervalBlocks, snapshotBehindBlocks } = stores;
+  return { snapshotIntervalBlocks: isByzantine ? LURE_INTERVAL_BLOCKS : snapshotIntervalBlocks, snapshotBehindBlocks };
+}
+
+function careOf(stores: StorePlan | null, node: number): Pick<ReplicaOptions, 'scrub' | 'pruning'> {
+  if (stores === null) return {};
+  const { scrubIntervalMs, pruning } = stores;
+  return {
+    ...(scrubIntervalMs === 0 ? {} : { scrub: { bytesPerSecond: SCRUB_BYTES_PER_SECOND, intervalMs: scrubIntervalMs } }),
+    ...(pruning.includes(node) ? { pruning: KEEP_LEAST } : {}),
+  };
 }
 
 /** A fresh key and its address. */

@@ -1,4 +1,4 @@
-import { JOURNAL_FILE, JOURNAL_IDENTITY_FILE } from '@nacre/ledger';
+import { JOURNAL_FILE, JOURNAL_IDENTITY_FILE, PRUNED_RANGES } from '@nacre/ledger';
 import type { Cluster } from './cluster.ts';
 import type { FaultTally } from './fault-tally.ts';
 import { CALM_CONDITIONS } from './network-conditions.ts';
@@ -7,6 +7,8 @@ import {
   type CrashPlan,
   type DamageKind,
   type DamagePlan,
+  LIVE_DAMAGE_KINDS,
+  type LiveDamageKind,
   type PartitionPlan,
   type Scenario,
   SIGNER_FAULT_KINDS,
@@ -18,8 +20,11 @@ import type { Trace } from './trace.ts';
 
 /** Longest wait until a node that is still down when the faults end starts again, in virtual ms. */
 const LAST_RESTART_MS = 200;
-/** How long an operator takes to empty a disk that cannot be read and to start the node again, in virtual ms. */
+/** How long it takes until a process that has ended by itself is started again, in virtual ms. */
 const OPERATOR_MS = 300;
+/** When a crash comes in a catch-up: within so many syncs, or in so many ms from its beginning, as likely in its first request as in the writing of all that has come. */
+const SYNCS_INTO_CATCH_UP_MAX = 10;
+const INTO_CATCH_UP_MS: readonly [number, number] = [0.5, 150];
 
 /** A turn that begins now counts as begun, whatever adding up its start has done to the last digit. */
 const ROUNDING = 1e-6;
@@ -39,6 +44,10 @@ export class FaultInjector {
   readonly #scenario: Scenario;
   readonly #dependencies: Dependencies;
   readonly #journalsDamaged = new Set<number>();
+  /** What waits, by node, for it to catch up with the others. */
+  readonly #awaitingCatchUp = new Map<number, (() => void)[]>();
+  /** Directed pairs that cannot talk now, each as one number. */
+  #forbidden: ReadonlySet<number> = new Set();
   /** Virtual time from which all plans count. */
   #originMs = 0;
   #over = false;
@@ -52,14 +61,21 @@ export class FaultInjector {
   start(): void {
     const { cluster, scheduler } = this.#dependencies;
     this.#originMs = scheduler.nowMs;
-    const { conditions, crashes, damages, partitions, signers, faultsMs, clocks } = this.#scenario;
+    const { conditions, crashes, damages, joins, partitions, signers, faultsMs, clocks } = this.#scenario;
     cluster.network.setConditions(conditions);
     for (const plan of crashes) scheduler.schedule(plan.atMs, () => this.#carryOut(plan));
-    for (const plan of damages) scheduler.schedule(plan.atMs, () => this.#damage(plan));
+    for (const plan of damages) scheduler.schedule(plan.atMs, () => this.#planDamage(plan));
+    for (const { node, atMs } of joins) scheduler.schedule(atMs, () => this.#join(cluster.nodes[node] as SimNode));
     for (const plan of partitions) this.#planPartition(plan);
     for (const plan of signers) for (const fault of plan.faults) scheduler.schedule(fault.atMs, () => this.#troubleSigner(plan, fault));
     for (const [node, { steps }] of clocks.entries()) for (const { atMs } of steps) scheduler.schedule(atMs, () => this.#noteStep(node));
     scheduler.schedule(faultsMs, () => this.#end());
+  }
+
+  /** Whether frames go from one node to another and back, as far as partitions are concerned. */
+  reaches(one: number, other: number): boolean {
+    const size = this.#dependencies.cluster.nodes.length;
+    return !this.#forbidden.has(one * size + other) && !this.#forbidden.has(other * size + one);
   }
 
   /** Whether a disk has damaged or lost this node's vote journal or what stands beside it. */
@@ -67,22 +83,26 @@ export class FaultInjector {
     return this.#journalsDamaged.has(node);
   }
 
-  /** A process has ended because it cannot read its store: an operator empties it, keeps the vote journal, and starts the node again. */
+  /** A process has ended because its store is damaged: it begins anew with an empty one, and keeps the vote journal. */
   storeRefused(node: SimNode): void {
-    const { tally } = this.#dependencies;
-    tally.add('storeRefused');
-    this.exited(node, () => this.#emptyStore(node));
+    this.#dependencies.tally.add('storeRefused');
+    node.giveUpStore();
+    this.exited(node);
+  }
+
+  /** A process says that it begins to catch up with the others. */
+  catchingUp(node: SimNode): void {
+    this.#awaitingCatchUp.get(node.index)?.shift()?.();
   }
 
   /** A process has ended by itself; it is started again after a while. */
-  exited(node: SimNode, meanwhile: () => void = () => {}): void {
+  exited(node: SimNode): void {
     const { scheduler, trace } = this.#dependencies;
     trace.add(scheduler.nowMs, 'exit', node.index, -1, 0);
     // In an event of its own: the process has still to return from what it ended in.
     scheduler.schedule(0, () => {
       if (node.isDown) return;
       node.crash();
-      meanwhile();
       scheduler.schedule(OPERATOR_MS, () => this.#restart(node));
     });
   }
@@ -90,12 +110,13 @@ export class FaultInjector {
   #checkStore(node: SimNode): void {
     if (!node.isDown) return this.storeRefused(node);
     this.#dependencies.tally.add('storeRefused');
-    this.#emptyStore(node);
+    node.giveUpStore();
   }
 
-  #emptyStore(node: SimNode): void {
-    node.disk.store.wipe();
-    this.#dependencies.storeLost(node.index);
+  #join(node: SimNode): void {
+    if (!node.isDown) return;
+    this.#dependencies.tally.add('joined');
+    this.#restart(node);
   }
 
   #carryOut(plan: CrashPlan): void {
@@ -106,6 +127,7 @@ export class FaultInjector {
     for (const [i, node] of nodes.entries()) {
       const downMs = plan.downMs[i] as number;
       if (plan.moment === 'now') this.#crash(node, downMs);
+      else if (plan.moment === 'catch-up') this.#onCatchUp(node.index, () => this.#crashInCatchUp(node, downMs));
       else node.disk.timing.onNextSync((durationMs) => this.#crashWithin(node, durationMs, downMs));
     }
   }
@@ -116,6 +138,37 @@ export class FaultInjector {
     scheduler.schedule(random.unit() * durationMs, () => {
       if (!this.#over && node.generation === generation) this.#crash(node, downMs);
     });
+  }
+
+  #onCatchUp(node: number, action: () => void): void {
+    const waiting = this.#awaitingCatchUp.get(node) ?? [];
+    waiting.push(action);
+    this.#awaitingCatchUp.set(node, waiting);
+  }
+
+  /** After a while, or within one of the syncs that taking up a snapshot is made of. */
+  #crashInCatchUp(node: SimNode, downMs: number): void {
+    const { scheduler, random } = this.#dependencies;
+    const { generation } = node;
+    const crash = (): void => {
+      if (!this.#over && node.generation === generation) this.#crashCatchingUp(node, downMs);
+    };
+    const [min, max] = INTO_CATCH_UP_MS;
+    if (random.chance(0.5)) return void scheduler.schedule(min * (max / min) ** random.unit(), crash);
+    let syncs = 1 + random.int(SYNCS_INTO_CATCH_UP_MAX);
+    const next = (durationMs: number): void => {
+      if (--syncs === 0) scheduler.schedule(random.unit() * durationMs, crash);
+      else node.disk.timing.onNextSync(next);
+    };
+    node.disk.timing.onNextSync(next);
+  }
+
+  #crashCatchingUp(node: SimNode, downMs: number): void {
+    const { tally } = this.#dependencies;
+    if (node.replica?.sync.state.kind === 'catching-up') tally.add('crashInCatchUp');
+    const { snapshot = null } = node.replica?.status() ?? {};
+    if (snapshot !== null) tally.add('crashInSnapshot');
+    this.#crash(node, downMs);
   }
 
   #crash(node: SimNode, downMs: number): void {
@@ -129,19 +182,31 @@ export class FaultInjector {
     if (node.isDown) this.#dependencies.cluster.start(node);
   }
 
-  /** Crashes a node, and lets its disk break its promises before the next start. */
+  #planDamage(plan: DamagePlan): void {
+    if (plan.moment === 'now') this.#damage(plan);
+    else this.#onCatchUp(plan.node, () => this.#damage(plan));
+  }
+
+  /** Lets a node's disk break its promises: under a running process, or while it is down. */
   #damage({ node: index, kind, downMs }: DamagePlan): void {
     const { cluster, scheduler, trace } = this.#dependencies;
     const node = cluster.nodes[index] as SimNode;
     if (this.#over || node.isDown) return;
     trace.add(scheduler.nowMs, 'damage', index, -1, 0);
+    if (isLive(kind)) return this.#spoilLive(node, kind);
     this.#crash(node, downMs);
     this.#spoil(node, kind);
   }
 
-  #spoil(node: SimNode, kind: DamageKind): void {
+  #spoilLive({ disk: { store } }: SimNode, kind: LiveDamageKind): void {
+    const isNamed = kind !== 'table-spoilt';
+    if (store.damage(kind === 'block-spoilt' ? { ranges: PRUNED_RANGES, isNamed } : { isNamed }))
+      this.#dependencies.tally.add('storeSpoilt');
+  }
+
+  #spoil(node: SimNode, kind: Exclude<DamageKind, LiveDamageKind>): void {
     const { store, files } = node.disk;
-    if (kind === 'store-unreadable') return store.damage();
+    if (kind === 'store-unreadable') return void store.damage({ isNamed: false });
     this.#journalsDamaged.add(node.index);
     switch (kind) {
       case 'journal-flipped':
@@ -152,7 +217,8 @@ export class FaultInjector {
         return files.lose(JOURNAL_IDENTITY_FILE);
       case 'disk-lost':
         files.lose();
-        this.#emptyStore(node);
+        store.wipe();
+        this.#dependencies.storeLost(node.index);
         return this.#dependencies.tally.add('diskLost');
     }
   }
@@ -201,11 +267,16 @@ export class FaultInjector {
       if (nowMs < fromMs || nowMs >= untilMs || !isTurn) continue;
       for (const [from, to] of pairs) forbidden.add(from * size + to);
     }
+    this.#forbidden = forbidden;
     const bites = [...forbidden].some((pair) => !this.#isDown(Math.floor(pair / size)) && !this.#isDown(pair % size));
     if (bites) tally.add('partition');
     trace.add(scheduler.nowMs, forbidden.size > 0 ? 'partition' : 'heal', -1, -1, forbidden.size);
     cluster.network.setCarries((from, to) => !forbidden.has(from * size + to));
     cluster.network.setReachable((a, b) => !forbidden.has(a * size + b) || !forbidden.has(b * size + a));
+  }
+
+  get #scrubs(): boolean {
+    return (this.#scenario.stores?.scrubIntervalMs ?? 0) > 0;
   }
 
   #isDown(node: number): boolean {
@@ -221,6 +292,7 @@ export class FaultInjector {
   #end(): void {
     const { cluster, scheduler, random, trace } = this.#dependencies;
     this.#over = true;
+    this.#forbidden = new Set();
     trace.add(scheduler.nowMs, 'heal', -1, -1, 0);
     cluster.network.setConditions(CALM_CONDITIONS);
     cluster.network.setCarries(() => true);
@@ -231,9 +303,13 @@ export class FaultInjector {
     }
     for (const node of cluster.nodes) {
       node.disk.timing.onNextSync(null);
-      // What nobody has stumbled on by now, an operator's check finds.
-      if (node.disk.store.isDamaged) this.#checkStore(node);
+      // What nobody has stumbled on by now, an operator's check finds, unless the node goes through its store itself.
+      if (node.disk.store.isDamaged && !this.#scrubs) this.#checkStore(node);
       if (node.isDown) scheduler.schedule(random.between(0, LAST_RESTART_MS), () => this.#restart(node));
     }
   }
+}
+
+function isLive(kind: DamageKind): kind is LiveDamageKind {
+  return LIVE_DAMAGE_KINDS.some((live) => live === kind);
 }

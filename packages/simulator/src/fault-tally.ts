@@ -38,8 +38,24 @@ export const FAULT_KINDS = [
   'journalDamaged',
   /** A disk came back empty. */
   'diskLost',
-  /** A process ended, or did not start, with a typed error because its store could not be read; an operator emptied the disk. */
+  /** A process ended, or did not start, with a typed error because its store could not be read; it began anew with an empty one. */
   'storeRefused',
+  /** A value was spoilt in the store of a running process. */
+  'storeSpoilt',
+  /** A spoilt value was written anew while its process ran on. */
+  'storeMended',
+  /** A node came to the network with nothing but the genesis. */
+  'joined',
+  /** A node took up a snapshot in place of blocks. */
+  'leapt',
+  /** A process ended without notice while it caught up with the others. */
+  'crashInCatchUp',
+  /** The same while it fetched a snapshot, or wrote it over its state. */
+  'crashInSnapshot',
+  /** A node that pruned removed blocks. */
+  'pruned',
+  /** A partition was named by someone on one of its sides, with all who are on it. */
+  'partitionNamed',
   /** A Byzantine node did what it is there for. */
   'byzantineAct',
   /** An epoch ended, as the chain tells it. */

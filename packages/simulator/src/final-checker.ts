@@ -1,7 +1,8 @@
 import { toHex } from '@nacre/base';
+import { LedgerError, type ServiceRecord } from '@nacre/ledger';
 import type { SubmissionStatus } from '@nacre/replica';
 import type { ChainChecker } from './chain-checker.ts';
-import type { ClientCall, ClientHistory } from './client-history.ts';
+import type { Acknowledgement, ClientCall, ClientHistory } from './client-history.ts';
 import type { ClusterReplica } from './cluster-replica.ts';
 import type { Report } from './violation.ts';
 
@@ -31,6 +32,12 @@ function honest(replicas: FinalState['replicas']): ClusterReplica[] {
 
 const isFinal = ({ status }: SubmissionStatus): boolean => status === 'committed' || status === 'failed' || status === 'expired';
 
+/** Whether the node that acknowledged it says how it ended, or has a right not to know. */
+function isEnded({ replicas, chain }: FinalState, { node, id, txId, validUntilMs }: Acknowledgement): boolean {
+  const told = (replicas[node] as ClusterReplica).transactionStatus(id);
+  return isFinal(told) || (told.status === 'unknown' && chain.mayHaveForgotten(node, txId, validUntilMs));
+}
+
 /**
  * Whether every call is answered, every acknowledged transaction is final where it was acknowledged, and every replica is at
  * one block; or, on a chain that never rests, well beyond where the faults left it.
@@ -41,7 +48,7 @@ export function isSettled(state: FinalState): boolean {
   const tips = honest(replicas).map(({ ledger }) => ledger.tip);
   const isAtRest = tips.every(({ blockHash }) => toHex(blockHash) === toHex((tips[0] as Tip).blockHash));
   if (!isAtRest && tips.some(({ height }) => height < calmHeight + CALM_HEIGHTS)) return false;
-  return history.acknowledgements.every(({ node, id }) => isFinal((replicas[node] as ClusterReplica).transactionStatus(id)));
+  return history.acknowledgements.every((acknowledgement) => isEnded(state, acknowledgement));
 }
 
 /** Says why a run did not settle in time. */
@@ -64,23 +71,25 @@ function openCalls({ history, generations }: FinalState): ClientCall[] {
 }
 
 /** What is not settled yet, for the report of a run that did not get there. */
-function describeUnsettled({ replicas, history }: FinalState): string {
+function describeUnsettled(state: FinalState): string {
+  const { replicas, history } = state;
   const tips = replicas
     .map((replica, node) =>
       replica === null ? '' : `${node} at ${replica.ledger.tip.height} ${toHex(replica.ledger.tip.blockHash).slice(0, 8)}`,
     )
     .filter((text) => text !== '')
     .join(', ');
-  const open = history.acknowledgements.filter(({ node, id }) => !isFinal((replicas[node] as ClusterReplica).transactionStatus(id)));
+  const open = history.acknowledgements.filter((acknowledgement) => !isEnded(state, acknowledgement));
   const names = open.slice(0, 3).map(({ node, txId }) => `${txId.slice(0, 16)} at node ${node}`);
   return `${tips}; ${open.length} acknowledged transactions are not final${names.length > 0 ? `: ${names.join(', ')}` : ''}`;
 }
 
 /** Nothing that a client was promised is lost: where it was acknowledged, each transaction has an end. */
-function checkAcknowledgements({ replicas, history }: FinalState, report: Report): void {
-  for (const { node, id, txId } of history.acknowledgements) {
+function checkAcknowledgements({ replicas, chain, history }: FinalState, report: Report): void {
+  for (const { node, id, txId, validUntilMs } of history.acknowledgements) {
     const { status } = (replicas[node] as ClusterReplica).transactionStatus(id);
-    if (status === 'unknown') report('LOST', `node ${node} acknowledged ${txId} and does not know it`);
+    if (status === 'unknown' && !chain.mayHaveForgotten(node, txId, validUntilMs))
+      report('LOST', `node ${node} acknowledged ${txId} and does not know it`);
   }
 }
 
@@ -99,7 +108,11 @@ function checkStatuses({ replicas, chain, history }: FinalState, report: Report)
         outcomes.add(found.status === 'failed' ? `failed ${JSON.stringify(found.reason)}` : found.status);
         if (found.height !== height)
           report('STATUS', `node ${node} has ${txId} ${found.status} at ${found.height}, the chain at ${height}`);
-      } else if (height !== undefined && height <= replica.ledger.tip.height) {
+      } else if (
+        height !== undefined &&
+        height <= replica.ledger.tip.height &&
+        !(found.status === 'unknown' && height <= chain.leaptTo(node))
+      ) {
         report('STATUS', `node ${node} has ${txId} as ${found.status}, the chain holds it at ${height}`);
       }
       if (found.status === 'expired' && (found.timeMs <= validUntilMs || found.timeMs !== chain.timeMsOf(found.height))) {
@@ -110,33 +123,54 @@ function checkStatuses({ replicas, chain, history }: FinalState, report: Report)
   }
 }
 
-/** Equal chains show equal records; a longer one shows more of the same. */
+interface Shown {
+  readonly node: number;
+  /** Records by their index, the newest first. */
+  readonly lines: ReadonlyMap<number, string>;
+  /** Height of the first block of which the node has to show the records. */
+  readonly firstHeight: number;
+}
+
+/** Equal chains show equal records, as far as each node has their blocks; a longer one shows more. */
 async function checkRecords({ replicas, services }: FinalState, report: Report): Promise<void> {
   const followed = [...replicas.entries()].flatMap(([node, replica]) => (replica === null ? [] : [{ node, replica }]));
   for (const service of services) {
     const before = followed.map(({ replica }) => replica.ledger.tip.height);
-    const seen = await Promise.all(followed.map(({ replica }) => recordsOf(replica, service)));
+    const seen = await Promise.all(followed.map(({ node, replica }) => recordsOf(node, replica, service)));
     const resting = followed.every(({ replica }, i) => replica.ledger.tip.height === before[i] && before[i] === before[0]);
-    const first = seen[0] ?? [];
-    for (const [i, lines] of seen.entries()) {
-      const common = Math.min(lines.length, first.length);
-      const alike = lines.slice(0, common).join('\n') === first.slice(0, common).join('\n') && (!resting || lines.length === first.length);
-      if (!alike) report('RECORDS', `nodes ${followed[0]?.node} and ${followed[i]?.node} show different records of ${service}`);
+    const [fullest] = seen.toSorted((a, b) => b.lines.size - a.lines.size);
+    for (const one of seen) {
+      if (fullest === undefined || isPartOf(one, fullest, resting)) continue;
+      report('RECORDS', `nodes ${fullest.node} and ${one.node} show different records of ${service}`);
     }
   }
 }
 
-async function recordsOf(replica: ClusterReplica, service: string): Promise<string[]> {
-  const lines: string[] = [];
-  for (let fromIndex: number | null = 0; fromIndex !== null; ) {
-    const page: Awaited<ReturnType<ClusterReplica['ledger']['records']>> = await replica.ledger.records({
-      service,
-      fromIndex,
-      limit: RECORDS_PAGE,
-    });
-    for (const record of page.records)
-      lines.push(JSON.stringify(record, (_, value: unknown) => (value instanceof Uint8Array ? toHex(value) : value)));
+function isPartOf({ lines, firstHeight }: Shown, fullest: Shown, resting: boolean): boolean {
+  for (const [index, line] of lines) {
+    const other = fullest.lines.get(index);
+    if (other !== line && (other !== undefined || resting)) return false;
+  }
+  const due = [...fullest.lines].filter(([, line]) => (JSON.parse(line) as ServiceRecord).height >= firstHeight);
+  return !resting || due.every(([index]) => lines.has(index));
+}
+
+async function recordsOf(node: number, { ledger }: ClusterReplica, service: string): Promise<Shown> {
+  const lines = new Map<number, string>();
+  // From the newest on: whoever prunes ends where its blocks end.
+  for (let fromIndex: number | undefined; ; ) {
+    const page = await ledger
+      .records({ service, limit: RECORDS_PAGE, order: 'descending', ...(fromIndex === undefined ? {} : { fromIndex }) })
+      .catch((error: unknown) => {
+        if (error instanceof LedgerError && error.code === 'RECORD_PRUNED') return null;
+        throw error;
+      });
+    for (const record of page?.records ?? [])
+      lines.set(
+        record.index,
+        JSON.stringify(record, (_, value: unknown) => (value instanceof Uint8Array ? toHex(value) : value)),
+      );
+    if (page === null || page.nextIndex === null) return { node, lines, firstHeight: ledger.firstHeight };
     fromIndex = page.nextIndex;
   }
-  return lines;
 }

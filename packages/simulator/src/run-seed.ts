@@ -1,5 +1,5 @@
-import { NacreError, type Refusal, toHex } from '@nacre/base';
-import type { Applied } from '@nacre/ledger';
+import { type Refusal, toHex } from '@nacre/base';
+import { type Applied, type Salvaged, storeDamage } from '@nacre/ledger';
 import { ChainChecker } from './chain-checker.ts';
 import { ClientHistory } from './client-history.ts';
 import { Cluster } from './cluster.ts';
@@ -11,6 +11,7 @@ import { checkFinalState, checkSettled, type FinalState, isSettled } from './fin
 import { LockChecker, type LockMember } from './lock-checker.ts';
 import { checkProofs } from './proof-checker.ts';
 import { SeededRandom } from './random.ts';
+import { ReachChecker } from './reach-checker.ts';
 import type { Scenario } from './scenario.ts';
 import type { ScenarioName } from './scenarios/scenarios.ts';
 import { Scheduler } from './scheduler.ts';
@@ -27,10 +28,14 @@ import { Workload } from './workload.ts';
 
 /** Virtual time within which everything must be settled once the faults have stopped. The bound that the network promises. */
 const PROGRESS_MS_MAX = 60_000;
+/** The same where blocks come quickly and nobody lies: whoever waits for what never comes is seen sooner. */
+const QUICK_PROGRESS_MS_MAX = 20_000;
 /** Clients go on for so long after the faults, so that there is always something left to decide, in virtual ms. */
 const WORKLOAD_AFTER_MS = 1_000;
 /** How often a run looks whether it is settled, in virtual ms. */
 const LOOK_MS = 200;
+/** How often what validators say of their reach is held against the truth, in virtual ms. */
+const REACH_LOOK_MS = 50;
 /** Virtual time for reading disks, for comparing records and for stopping. */
 const HOUSEKEEPING_MS = 10_000;
 /** Events of one phase of a run. A run takes tens of thousands; a replica in a loop takes any number. */
@@ -92,6 +97,10 @@ class SeedRun {
   readonly #cluster: Cluster;
   readonly #workload: Workload;
   readonly #injector: FaultInjector;
+  /** Null where more than partitions and crashes keeps frames from arriving. */
+  readonly #reach: ReachChecker | null;
+  /** Nodes that have given up their store, and had to fetch the chain again. */
+  readonly #refilling = new Set<number>();
   #laterRounds = 0;
   #calmHeight = 0;
   #settled = false;
@@ -122,7 +131,8 @@ class SeedRun {
       },
       {
         opened: (node, replica) => this.#opened(node, replica),
-        decided: (node, block, replica) => this.#decided(node, block, replica),
+        decided: (node, block, replica) => node.read(replica, () => this.#decided(node, block, replica)),
+        salvaged: (node, salvaged) => this.#salvaged(node, salvaged),
         failed: (node, error) => this.#ended(node, error),
       },
     );
@@ -140,11 +150,18 @@ class SeedRun {
     this.#sets = new SetWatch({ book: this.#book, tally, holders, isHonest, report: this.#report });
     const untilMs = scenario.faultsMs + WORKLOAD_AFTER_MS;
     this.#workload = new Workload(
-      { gapMs: scenario.submissionGapMs, changeGapMs: scenario.changes?.gapMs ?? null, untilMs },
+      {
+        gapMs: scenario.submissionGapMs,
+        changeGapMs: scenario.changes?.gapMs ?? null,
+        windowMs: scenario.stores?.validityWindowMs ?? null,
+        untilMs,
+      },
       { cluster, scheduler, random: random.fork('workload'), kit, history, trace, witness },
     );
     const storeLost = (node: number): void => history.excuse(node);
     this.#injector = new FaultInjector(scenario, { cluster, scheduler, tally, trace, random: random.fork('faults'), storeLost });
+    const { configuration } = scenario;
+    this.#reach = isUndisturbed(scenario) ? new ReachChecker({ configuration, tally, report: this.#report }) : null;
   }
 
   async execute(): Promise<RunResult> {
@@ -152,15 +169,18 @@ class SeedRun {
     const prepared = await this.#finish(this.#cluster.prepare(), 'preparing the disks');
     if (prepared) {
       this.#cluster.startSigners();
-      for (const node of this.#cluster.nodes) this.#cluster.start(node);
+      const late = new Set(this.#scenario.joins.map(({ node }) => node));
+      for (const node of this.#cluster.nodes) if (!late.has(node.index)) this.#cluster.start(node);
       this.#injector.start();
       this.#cluster.byzantine.start();
       this.#workload.start();
+      if (this.#reach !== null) this.#watchReach(this.#reach);
       await this.#runUntil(scheduler.nowMs + this.#scenario.faultsMs, () => false);
       this.#calmHeight = this.#chain.height;
       await this.#runUntil(scheduler.nowMs + WORKLOAD_AFTER_MS, () => false);
       this.#look();
-      await this.#runUntil(scheduler.nowMs + PROGRESS_MS_MAX, () => this.#settled);
+      const isQuick = this.#scenario.stores !== null && this.#scenario.byzantine.length === 0;
+      await this.#runUntil(scheduler.nowMs + (isQuick ? QUICK_PROGRESS_MS_MAX : PROGRESS_MS_MAX), () => this.#settled);
       await this.#compare();
     }
     return this.#result();
@@ -196,11 +216,28 @@ class SeedRun {
     return !this.#failed;
   }
 
+  #watchReach(checker: ReachChecker): void {
+    this.#scheduler.schedule(REACH_LOOK_MS, () => {
+      const { nodes, validators } = this.#cluster;
+      const standings = validators.map(({ address }, node) => {
+        const { replica = null, generation = null } = nodes[node] ?? {};
+        return { node, id: toHex(address), weight: this.#scenario.weights[node] as number, generation, sides: replica?.reach.sides ?? [] };
+      });
+      checker.look(standings, (one, other) => this.#injector.reaches(one, other), this.#scheduler.nowMs);
+      this.#watchReach(checker);
+    });
+  }
+
+  /** Where it is watched, everyone sees that the network is whole again. */
+  get #isMerged(): boolean {
+    return this.#reach === null || this.#cluster.honest.every(({ replica }) => replica?.reach.sides.length === 1);
+  }
+
   /** Looks again and again whether the run is settled. */
   #look(): void {
     this.#scheduler.schedule(LOOK_MS, () => {
       const state = this.#finalState();
-      this.#settled = state !== null && isSettled(state);
+      this.#settled = state !== null && isSettled(state) && this.#isMerged;
       if (!this.#settled) this.#look();
     });
   }
@@ -213,6 +250,8 @@ class SeedRun {
       return this.#report('PROGRESS', `nodes ${down.join(', ')} have not opened their disks`);
     }
     if (!this.#settled) return checkSettled(state, this.#report);
+    for (const { index, replica } of this.#cluster.honest)
+      if (replica !== null && replica.ledger.firstHeight > this.#chain.leaptTo(index) + 1) this.#tally.add('pruned');
     const [judge] = this.#cluster.honest;
     if (judge?.replica) this.#witness.judge(judge.replica);
     if (!(await this.#finish(checkFinalState(state, this.#report), 'comparing records'))) return;
@@ -226,10 +265,12 @@ class SeedRun {
     for (const { replica } of honest) if (replica !== null) await checkProofs(replica, this.#workload.services, dependencies);
   }
 
-  /** Null while an honest node has not opened its disk. */
+  /** Null while an honest node has not opened its disk, or not found out what is spoilt on it. */
   #finalState(): FinalState | null {
     const { nodes, honest } = this.#cluster;
-    if (honest.some(({ replica }) => replica === null)) return null;
+    if (honest.some(({ replica, disk }) => replica === null || disk.store.isDamaged)) return null;
+    for (const { index, replica } of honest)
+      if (replica !== null && this.#chain.has(index, replica.ledger.firstHeight)) this.#tally.add('leapt');
     return {
       replicas: nodes.map((node) => (honest.includes(node) ? node.replica : null)),
       generations: nodes.map(({ generation }) => generation ?? -1),
@@ -265,23 +306,35 @@ class SeedRun {
       this.#injector.exited(node);
       return true;
     }
-    const isTyped = error instanceof NacreError && (error.code === 'STORE_DAMAGED' || error.code === 'LEDGER_DAMAGED');
-    if (!isTyped || !node.disk.store.isDamaged) return false;
+    if (storeDamage(error) === null || !node.disk.store.hasRefused) return false;
     this.#injector.storeRefused(node);
     return true;
   }
 
   #opened(node: SimNode, replica: ClusterReplica): void {
     if (this.#cluster.byzantine.has(node.index)) return;
-    this.#chain.opened(node.index, replica.ledger.tip);
+    if (this.#chain.stands(node.index, replica.ledger.tip, replica.ledger.firstHeight)) this.#tally.add('leapt');
+    replica.sync.onChange(({ kind }) => {
+      if (kind === 'catching-up') this.#injector.catchingUp(node);
+    });
     const { doubt } = replica.status();
     if (doubt !== null && this.#injector.hasDamagedJournal(node.index)) this.#tally.add('journalDamaged');
     else if (doubt !== null) this.#report('DOUBT', `node ${node.index} restarts in doubt: ${JSON.stringify(doubt)}`);
-    for (const { node: owner, id, txId } of this.#history.acknowledgements) {
-      if (owner === node.index && replica.transactionStatus(id).status === 'unknown') {
-        this.#report('LOST', `node ${node.index} acknowledged ${txId} and does not know it after a restart`);
-      }
+    for (const { node: owner, id, txId, validUntilMs } of this.#history.acknowledgements) {
+      if (owner !== node.index || replica.transactionStatus(id).status !== 'unknown') continue;
+      if (this.#chain.mayHaveForgotten(owner, txId, validUntilMs) || this.#comesAgain(node, txId, replica)) continue;
+      this.#report('LOST', `node ${node.index} acknowledged ${txId} and does not know it after a restart`);
     }
+  }
+
+  /** Whether a transaction stands in a block that the node has to fetch again, since it has given up its store. */
+  #comesAgain({ index }: SimNode, txId: string, { ledger }: ClusterReplica): boolean {
+    return this.#refilling.has(index) && (this.#chain.heightOf(txId) ?? 0) > ledger.tip.height;
+  }
+
+  #salvaged({ index }: SimNode, { lost }: Salvaged): void {
+    this.#refilling.add(index);
+    if (lost > 0) this.#history.excuse(index);
   }
 
   #decided(node: SimNode, block: Applied, replica: ClusterReplica): void {
@@ -293,11 +346,13 @@ class SeedRun {
     if (height > this.#chain.height && certificate !== null && certificate.round > 0) this.#laterRounds++;
     if (this.#scenario.changes !== null) this.#sets.decided(replica, block);
     this.#trace.add(this.#scheduler.nowMs, 'decided', node.index, -1, height, blockHash);
-    this.#chain.decided(
+    const hasLeapt = this.#chain.decided(
       node.index,
       { height, blockHash, stateRoot, timeMs },
       statuses.map(({ txId }) => txId),
+      replica.ledger.firstHeight,
     );
+    if (hasLeapt) this.#tally.add('leapt');
   }
 
   /** Honest nodes break no rule, so nobody may tell that they did: losses, crashes, old frames and what a liar told them must not look like malice. */
@@ -329,12 +384,25 @@ class SeedRun {
   #countEnds(): RunResult['transactions'] {
     const ends = { committed: 0, failed: 0, expired: 0, refused: 0 };
     for (const { id } of this.#history.transactions.values()) {
-      const statuses = this.#cluster.honest.map(({ replica }) => replica?.transactionStatus(id).status ?? 'unknown');
+      const statuses = this.#cluster.honest.map(({ replica, disk }) =>
+        replica === null || disk.store.isDamaged ? 'unknown' : replica.transactionStatus(id).status,
+      );
       for (const end of ['committed', 'failed', 'expired'] as const) if (statuses.includes(end)) ends[end]++;
       if (statuses.every((status) => status === 'unknown')) ends.refused++;
     }
     return ends;
   }
+}
+
+/** Where sets of validators change, who counts is another matter, and is left to others. */
+function isUndisturbed({ conditions, byzantine, changes, clocks }: Scenario): boolean {
+  const { lossChance, spikeChance, cutMeanMs } = conditions;
+  return (
+    byzantine.length === 0 &&
+    changes === null &&
+    lossChance + spikeChance + cutMeanMs === 0 &&
+    clocks.every(({ driftPpm }) => driftPpm === 0)
+  );
 }
 
 function cpuMsSince(before: NodeJS.CpuUsage): number {

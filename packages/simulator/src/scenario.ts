@@ -9,8 +9,11 @@ import type { ScenarioName } from './scenarios/scenarios.ts';
 export interface CrashPlan {
   readonly atMs: number;
   readonly nodes: readonly number[];
-  /** `sync`: as soon as, from `atMs` on, a node syncs something, and before that completes. */
-  readonly moment: 'now' | 'sync';
+  /**
+   * `sync`: as soon as, from `atMs` on, a node syncs something, and before that completes. `catch-up`: a little after a node has, from `atMs` on,
+   * begun to catch up with the others.
+   */
+  readonly moment: 'now' | 'sync' | 'catch-up';
   /** How long each of `nodes` stays down, in ms. */
   readonly downMs: readonly number[];
 }
@@ -38,15 +41,41 @@ export interface ClockPlan {
   readonly steps: readonly { readonly atMs: number; readonly byMs: number }[];
 }
 
-export const DAMAGE_KINDS = ['journal-flipped', 'journal-lost', 'identity-lost', 'disk-lost', 'store-unreadable'] as const;
-export type DamageKind = (typeof DAMAGE_KINDS)[number];
-
 /** A disk that does not keep what it promised, found out after a crash. */
+export const DAMAGE_KINDS = ['journal-flipped', 'journal-lost', 'identity-lost', 'disk-lost', 'store-unreadable'] as const;
+/** The same under a running process: some value, a block or a transaction among others, or a part of the store with no word about which. */
+export const LIVE_DAMAGE_KINDS = ['value-spoilt', 'block-spoilt', 'table-spoilt'] as const;
+export type LiveDamageKind = (typeof LIVE_DAMAGE_KINDS)[number];
+export type DamageKind = (typeof DAMAGE_KINDS)[number] | LiveDamageKind;
+
 export interface DamagePlan {
   readonly atMs: number;
   readonly node: number;
   readonly kind: DamageKind;
+  /** `catch-up`: as soon as, from `atMs` on, the node begins to catch up. */
+  readonly moment: 'now' | 'catch-up';
+  /** How long a node stays down that a damage takes down, in ms. */
   readonly downMs: number;
+}
+
+/** A node that joins late, with nothing but the genesis. */
+export interface JoinPlan {
+  readonly node: number;
+  readonly atMs: number;
+}
+
+/** How nodes keep their stores, where that is more than to keep every block. */
+export interface StorePlan {
+  /** Every node makes a snapshot at the first fit block from each multiple of this height on. */
+  readonly snapshotIntervalBlocks: number;
+  /** Blocks behind the others from which on a snapshot is fetched. */
+  readonly snapshotBehindBlocks: number;
+  /** How long a transaction may wait for its block, in ms of block time: nobody prunes what was decided since. Decided with the genesis. */
+  readonly validityWindowMs: number;
+  /** Nodes that keep no more blocks than they have to. */
+  readonly pruning: readonly number[];
+  /** From the end of one pass through a store to the next, in ms; 0: stores are not gone through. */
+  readonly scrubIntervalMs: number;
 }
 
 /** How often the validator set is worked on, and how long epochs last. */
@@ -109,6 +138,9 @@ export interface Scenario {
   readonly damages: readonly DamagePlan[];
   readonly byzantine: readonly ByzantinePlan[];
   readonly signers: readonly SignerPlan[];
+  readonly joins: readonly JoinPlan[];
+  /** Null: every node keeps every block, and makes no snapshots. */
+  readonly stores: StorePlan | null;
   /** Mean time between submissions, in virtual ms. */
   readonly submissionGapMs: number;
 }

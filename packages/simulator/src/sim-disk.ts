@@ -13,14 +13,32 @@ export interface SimDiskDependencies {
 
 /** A node's disk: the LevelDB folder and the directory of the vote journal. It outlives the node's processes. */
 export class SimDisk {
-  readonly store: StoreDisk;
   readonly files: FileDisk;
   readonly timing: DiskTiming;
+  readonly #newStore: () => StoreDisk;
+  #store: StoreDisk;
 
   constructor(speed: DiskSpeed, { random, scheduler, tally }: SimDiskDependencies) {
     this.timing = new DiskTiming(speed, { random: random.fork('timing'), scheduler });
-    this.store = new StoreDisk({ random: random.fork('store'), timing: this.timing, tally });
+    const own = random.fork('store');
+    this.#newStore = () => new StoreDisk({ random: own, timing: this.timing, tally });
+    this.#store = this.#newStore();
     this.files = new FileDisk({ random: random.fork('files'), timing: this.timing, tally });
+  }
+
+  get store(): StoreDisk {
+    return this.#store;
+  }
+
+  /**
+   * Puts an empty store aside the one that is here, lets something be taken over into it, and then puts it in its place. A power cut before that leaves
+   * everything as it is.
+   */
+  async replaceStore<Result>(fill: (from: StoreDisk, to: StoreDisk) => Promise<Result>): Promise<Result> {
+    const fresh = this.#newStore();
+    const result = await fill(this.#store, fresh);
+    this.#store = fresh;
+    return result;
   }
 
   /** The power cut. The process that used the disk must have ended before. */

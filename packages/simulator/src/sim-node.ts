@@ -1,6 +1,6 @@
 import { assert, type Hash, type Log, type Refusal, type Result, type Verifier } from '@nacre/base';
-import type { Applied, Genesis } from '@nacre/ledger';
-import { type ReplicaConfiguration, type ValidatorIdentity, ValidatorKeys } from '@nacre/replica';
+import { type Applied, type Genesis, type Salvaged, salvage, storeDamage } from '@nacre/ledger';
+import { type ReplicaConfiguration, type ReplicaOptions, type ValidatorIdentity, ValidatorKeys } from '@nacre/replica';
 import type { ClusterReplica, OpenReplica } from './cluster-replica.ts';
 import type { FaultTally } from './fault-tally.ts';
 import { SimKeyFiles } from './key-files.ts';
@@ -27,6 +27,8 @@ export interface SimNodeOptions {
   /** Holds its key instead of its home; then no key is rotated. */
   readonly signer: SignerProcess | null;
   readonly configuration: Partial<ReplicaConfiguration>;
+  /** How its processes look after its store. */
+  readonly care: Pick<ReplicaOptions, 'scrub' | 'pruning'>;
   readonly clock: ClockPlan;
   readonly open: OpenReplica;
 }
@@ -45,6 +47,8 @@ export interface SimNodeEvents {
   /** A process has read its disk and starts. */
   opened(node: SimNode, replica: ClusterReplica): void;
   decided(node: SimNode, block: Applied, replica: ClusterReplica): void;
+  /** The chain in its store was given up, and what only this node knew taken over into an empty one. */
+  salvaged(node: SimNode, salvaged: Salvaged): void;
   /** A process could not open its disk, or its replica ended by a failure. @returns whether that is an end one may come to; if not, the run has failed */
   failed(node: SimNode, error: unknown): boolean;
 }
@@ -60,6 +64,7 @@ export class SimNode {
   #life: ProcessLife | null = null;
   #replica: ClusterReplica | null = null;
   #link: SignerLinkEnd | null = null;
+  #isStoreGivenUp = false;
 
   constructor(options: SimNodeOptions, dependencies: SimNodeDependencies, events: SimNodeEvents) {
     this.index = options.index;
@@ -76,6 +81,11 @@ export class SimNode {
 
   get isDown(): boolean {
     return this.#life === null;
+  }
+
+  /** The next process begins with an empty store, but for what it takes over of this one. */
+  giveUpStore(): void {
+    this.#isStoreGivenUp = true;
   }
 
   /** Of the running process; null while there is none. */
@@ -126,19 +136,20 @@ export class SimNode {
     const life = this.#newLife();
     this.#life = life;
     const { network, disk, random, verifier, log } = this.#dependencies;
-    const { genesis, configuration, open } = this.#options;
-    const dependencies = {
-      clock: life,
-      random: random.fork(`process ${life.generation}`),
-      store: disk.store.open(life),
-      directory: disk.files.open(life),
-      transport: network.attach(life, this.validator?.address),
-      verifier,
-      log,
-    };
+    const { genesis, configuration, care, open } = this.#options;
     try {
+      if (this.#isStoreGivenUp) await this.#salvage(life);
+      const dependencies = {
+        clock: life,
+        random: random.fork(`process ${life.generation}`),
+        store: disk.store.open(life),
+        directory: disk.files.open(life),
+        transport: network.attach(life, this.validator?.address),
+        verifier,
+        log,
+      };
       const validator = await this.#identity(life);
-      const replica = await open({ genesis, validator, configuration }, dependencies);
+      const replica = await open({ genesis, validator, configuration, ...care }, dependencies);
       this.#replica = replica;
       this.#events.opened(this, replica);
       replica.onDecided((block) => this.#events.decided(this, block, replica));
@@ -170,7 +181,35 @@ export class SimNode {
 
   /** @returns null if no process is there to take it */
   submit(envelope: Uint8Array): Promise<Result<{ readonly txId: Hash; readonly validUntilMs: number }, Refusal>> | null {
-    return this.#replica?.submit(envelope) ?? null;
+    const replica = this.#replica;
+    if (replica === null) return null;
+    return replica.submit(envelope).catch((error: unknown) => {
+      replica.storeDamaged(error);
+      throw error;
+    });
+  }
+
+  /** Lets somebody look at its replica who is no part of it, as clients do through a node: the replica is told of damage that this meets with. */
+  read(replica: ClusterReplica, look: () => void): void {
+    try {
+      look();
+    } catch (error) {
+      if (storeDamage(error) === null || !this.disk.store.hasRefused) throw error;
+      replica.storeDamaged(error);
+    }
+  }
+
+  /** What `startLastingNode` does with a store that is damaged. */
+  async #salvage(life: ProcessLife): Promise<void> {
+    const { disk } = this.#dependencies;
+    const salvaged = await disk.replaceStore(async (from, to) => {
+      const target = to.open(life);
+      const taken = await salvage(from.open(life), target);
+      await target.close();
+      return taken;
+    });
+    this.#isStoreGivenUp = false;
+    this.#events.salvaged(this, salvaged);
   }
 
   async #identity(life: ProcessLife): Promise<ValidatorIdentity | null> {

@@ -1,4 +1,4 @@
-import { assert, NacreError, type Store, type StoreEntry, type StoreOperation, type StoreRange, type StoreView } from '@nacre/base';
+import { assert, NacreError, type Store, type StoreEntry, type StoreOperation, type StoreRange, type StoreView, toHex } from '@nacre/base';
 import type { DiskTiming } from './disk-timing.ts';
 import type { FaultTally } from './fault-tally.ts';
 import type { ProcessLife } from './process-life.ts';
@@ -37,8 +37,9 @@ export class StoreDisk {
   #inFlight: WriteInFlight[] = [];
   #lastCompletionMs = 0;
   #holder: ProcessLife | null = null;
-  /** Keys whose block fails its checksum: reading one throws, as LevelDB does, until it is written anew. */
-  readonly #unreadable = new Set<string>();
+  /** Keys whose values fail their checksum: reading one throws until it is written anew. True: the store can say which value it is. */
+  readonly #unreadable = new Map<string, boolean>();
+  #hasRefused = false;
 
   constructor(dependencies: StoreDiskDependencies) {
     this.#dependencies = dependencies;
@@ -53,6 +54,11 @@ export class StoreDisk {
     return this.#unreadable.size > 0;
   }
 
+  /** Whether the process that holds it, or the last one that did, has met with damage. */
+  get hasRefused(): boolean {
+    return this.#hasRefused;
+  }
+
   /** Batches that a crash now could take back. */
   get unsyncedBatches(): number {
     return this.#undo.length + this.#inFlight.length;
@@ -62,6 +68,7 @@ export class StoreDisk {
   open(life: ProcessLife): Store {
     assert(this.#holder === null, `the store of node ${life.node} is opened while another process holds it`);
     this.#holder = life;
+    this.#hasRefused = false;
     let closed = false;
     const check = (): void => {
       life.assertAlive('its store');
@@ -70,9 +77,7 @@ export class StoreDisk {
     return {
       get: (key) => {
         check();
-        const text = keyText(key);
-        if (this.#unreadable.has(text)) throw unreadable();
-        return this.#values.get(text);
+        return this.#get(key);
       },
       scan: (range) => {
         check();
@@ -116,10 +121,19 @@ export class StoreDisk {
     this.#holder = null;
   }
 
-  /** The disk has damaged some value; which one, chance decides. */
-  damage(): void {
-    const keys = [...this.#values.keys()];
-    if (keys.length > 0) this.#unreadable.add(this.#dependencies.random.pick(keys));
+  /**
+   * The disk has damaged some value, within these ranges or anywhere; which one, chance decides.
+   *
+   * @param isNamed whether the store will be able to say which one
+   * @returns whether there was any
+   */
+  damage({ ranges, isNamed }: { readonly ranges?: readonly Pick<StoreRange, 'gte' | 'lt'>[]; readonly isNamed: boolean }): boolean {
+    const limit = this.#values.size;
+    const keys = ranges?.flatMap(({ gte, lt }) => this.#keys.range({ gte: keyText(gte), lt: keyText(lt), reverse: false, limit })) ?? [
+      ...this.#values.keys(),
+    ];
+    if (keys.length > 0) this.#unreadable.set(this.#dependencies.random.pick(keys), isNamed);
+    return keys.length > 0;
   }
 
   /** An operator has put an empty folder in its place. No process may hold it. */
@@ -154,6 +168,8 @@ export class StoreDisk {
   }
 
   #complete({ changes, sync }: WriteInFlight): void {
+    for (const { key, value } of this.#unreadable.size === 0 ? [] : changes)
+      if (value !== undefined && this.#unreadable.has(key)) this.#dependencies.tally.add('storeMended');
     if (sync) {
       for (const change of changes) this.#set(change);
       this.#undo = [];
@@ -166,6 +182,18 @@ export class StoreDisk {
     }
     // A batch may name a key twice: undone from the end, the first value comes back last.
     this.#undo.push(undo.reverse());
+  }
+
+  #get(key: Uint8Array): Uint8Array | undefined {
+    const text = keyText(key);
+    if (this.#unreadable.has(text)) throw this.#refuse(text);
+    return this.#values.get(text);
+  }
+
+  #refuse(key: string): NacreError {
+    this.#hasRefused = true;
+    if (this.#unreadable.get(key) !== true) return new NacreError('STORE_DAMAGED', 'a part of the store fails its checksum');
+    return new NacreError('STORE_DAMAGED', 'a value does not match its checksum', { fields: { key: toHex(keyBytes(key)) } });
   }
 
   #set({ key, value }: Change): void {
@@ -181,13 +209,9 @@ export class StoreDisk {
   #view(life: ProcessLife): StoreView {
     const then = new StoreDisk(this.#dependencies);
     for (const [key, value] of this.#values) then.#set({ key, value });
-    for (const key of this.#unreadable) then.#unreadable.add(key);
+    for (const [key, isNamed] of this.#unreadable) then.#unreadable.set(key, isNamed);
     return {
-      get: (key) => {
-        const text = keyText(key);
-        if (then.#unreadable.has(text)) throw unreadable();
-        return then.#values.get(text);
-      },
+      get: (key) => then.#get(key),
       scan: (range) => then.#scan(life, range),
       close: async () => {},
     };
@@ -196,16 +220,13 @@ export class StoreDisk {
   /** The entries as of the call, like a LevelDB snapshot, told a little later. */
   #scan(life: ProcessLife, range: StoreRange): Promise<StoreEntry[]> {
     const keys = this.#keys.range({ gte: keyText(range.gte), lt: keyText(range.lt), reverse: range.reverse === true, limit: range.limit });
-    if (keys.some((key) => this.#unreadable.has(key))) return Promise.reject(unreadable());
+    const spoilt = this.#unreadable.size === 0 ? undefined : keys.find((key) => this.#unreadable.has(key));
+    if (spoilt !== undefined) return Promise.reject(this.#refuse(spoilt));
     const entries = keys.map((key) => ({ key: keyBytes(key), value: this.#values.get(key) as Uint8Array }));
     return new Promise((resolve) => {
       life.schedule(this.#dependencies.timing.readMs(), () => resolve(entries));
     });
   }
-}
-
-function unreadable(): NacreError {
-  return new NacreError('STORE_DAMAGED', 'a block of the store fails its checksum');
 }
 
 /** Bytes as a string of code units 0 to 255: hashed and compared faster than any structure over arrays. */

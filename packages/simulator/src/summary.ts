@@ -14,8 +14,20 @@ const SEEDS_FOR_ALL_FAULTS = 300;
 const RARE_FAULTS: ReadonlySet<FaultKind> = new Set(['journalDamaged', 'diskLost', 'storeRefused', 'framePartitioned', 'frameReordered']);
 /** So many seeds of a scenario show its rare faults. */
 const SEEDS_FOR_RARE_FAULTS = 80;
-/** Only in one scenario, so that no number of seeds of the others makes up for it. */
-const FAULTS_OF_ONE_SCENARIO: ReadonlySet<FaultKind> = new Set(['journalDamaged', 'diskLost', 'storeRefused']);
+/** Only in one scenario, or in those that come by name, so that no number of seeds of the others makes up for it. */
+const FAULTS_OF_ONE_SCENARIO: ReadonlySet<FaultKind> = new Set([
+  'journalDamaged',
+  'diskLost',
+  'storeRefused',
+  'storeSpoilt',
+  'joined',
+  'leapt',
+  'storeMended',
+  'crashInCatchUp',
+  'crashInSnapshot',
+  'pruned',
+  'partitionNamed',
+]);
 /** Scenarios that a command has to have gone through before everything must have happened. */
 const SCENARIOS_FOR_ALL_FAULTS = 20;
 
@@ -140,9 +152,10 @@ function rowOf(name: string, totals: Totals): string[] {
 }
 
 /** What a scenario is there for. */
-function expectedFaults({ network, crashes, blackouts, partitions, skew, damage, byzantine, changes, signers }: Recipe): FaultKind[] {
-  const expected: FaultKind[] = [];
-  if (network !== undefined) expected.push('frameLost', 'frameReordered');
+function expectedFaults(recipe: Recipe): FaultKind[] {
+  const { network, crashes, blackouts, partitions, skew, damage, byzantine, changes, signers } = recipe;
+  const expected: FaultKind[] = expectedOfStores(recipe);
+  if (network === 'light' || network === 'heavy') expected.push('frameLost', 'frameReordered');
   if (crashes === true) expected.push('crash');
   if (blackouts === true) expected.push('crashOfAll', 'storeRolledBack');
   if (partitions === true) expected.push('partition', 'framePartitioned');
@@ -152,5 +165,16 @@ function expectedFaults({ network, crashes, blackouts, partitions, skew, damage,
   if (changes === true) expected.push('epochEnded', 'committeeChanged', 'keyRotated', 'keyErased');
   if (changes === true && byzantine !== undefined) expected.push('offenceProven', 'oldOffenceProven');
   if (signers === true) expected.push('signerCrash', 'signerCut', 'answerUnheard');
+  return expected;
+}
+
+function expectedOfStores({ stores, catchUp, storms }: Recipe): FaultKind[] {
+  const expected: FaultKind[] = [];
+  if (stores !== undefined) expected.push('joined', 'leapt');
+  if (stores === 'pruned') expected.push('pruned');
+  if (catchUp === 'crashes') expected.push('crashInCatchUp', 'crashInSnapshot');
+  if (catchUp === 'damage') expected.push('storeSpoilt', 'storeMended', 'storeRefused');
+  if (storms !== undefined) expected.push('partition');
+  if (storms === 'merges') expected.push('partitionNamed');
   return expected;
 }

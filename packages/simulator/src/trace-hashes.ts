@@ -16,6 +16,9 @@ const RECORDED: readonly (readonly [seed: number, scenario: ScenarioName])[] = [
   [10, 'everything'],
   [11, 'epochs-faults'],
   [12, 'epochs-signers'],
+  [13, 'sync-damage'],
+  [14, 'sync-restarts'],
+  [15, 'merge-storms'],
 ];
 
 /** What each recorded seed's run hashes to. Equal on every machine, and different as soon as the program does anything otherwise. */

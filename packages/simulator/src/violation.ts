@@ -14,6 +14,8 @@ export type ViolationCode =
   | 'WEIGHT'
   /** A true proof of an offence was refused. */
   | 'OFFENCE'
+  /** A validator tells of a partition that there is none of, or does not tell of the one that it is in. */
+  | 'REACH'
   /** Two signed messages of one key at one place with different contents left a replica. */
   | 'EQUIVOCATION'
   /** An honest validator committed to what no quorum prepared, or prepared against its commit without a reason. */

@@ -1,4 +1,4 @@
-import { type Address, compareBytes, fail, type Hash, NacreError, utf8 } from '@nacre/base';
+import { type Address, compareBytes, fail, type Hash, utf8 } from '@nacre/base';
 import {
   buildTransaction,
   type NewRecord,
@@ -6,6 +6,7 @@ import {
   type Operation,
   POSSESSION_CONTEXT,
   possessionMessage,
+  storeDamage,
   type Transaction,
 } from '@nacre/ledger';
 import type { ClientCall, ClientHistory } from './client-history.ts';
@@ -31,6 +32,8 @@ const KEYS = ['alpha', 'beta', 'gamma', 'delta'] as const;
 const LONG_VALIDITY_MS = 600_000;
 /** Where validators leave, what they or their accounts sent before and nobody has taken in is refused from then on: it is final when its time is over. */
 const CHANGING_VALIDITY_MS = 20_000;
+/** The longest share of a short window, so that a clock that is behind takes it in. */
+const WINDOW_SHARE = 0.7;
 const SHORT_VALIDITY_MS: readonly [number, number] = [30, 1_500];
 
 /** Shares of what a submission may be. */
@@ -96,6 +99,8 @@ export interface WorkloadOptions {
   /** Mean time between two submissions, and between two steps of validators about their set; null: none. */
   readonly gapMs: number;
   readonly changeGapMs: number | null;
+  /** How long a transaction may wait for its block at most; null: as long as is usual. */
+  readonly windowMs: number | null;
   readonly untilMs: number;
 }
 
@@ -257,7 +262,9 @@ export class Workload {
 
   #build(account: KeyHolder, operation: Operation): Promise<Transaction> {
     const { random, cluster, scheduler } = this.#dependencies;
-    const ordinaryMs = this.#options.changeGapMs === null ? LONG_VALIDITY_MS : CHANGING_VALIDITY_MS;
+    const { changeGapMs, windowMs } = this.#options;
+    const usualMs = changeGapMs === null ? LONG_VALIDITY_MS : CHANGING_VALIDITY_MS;
+    const ordinaryMs = windowMs === null ? usualMs : Math.min(usualMs, WINDOW_SHARE * windowMs);
     const validityMs = random.chance(SHORT_CHANCE) ? random.between(...SHORT_VALIDITY_MS) : ordinaryMs;
     return buildTransaction({
       genesis: cluster.genesis,
@@ -289,14 +296,13 @@ export class Workload {
     });
     this.#sent.push({ call, transaction, retried: false });
     trace.add(scheduler.nowMs, 'submit', node.index, -1, transaction.bytes.length, transaction.txId);
-    const { isDamaged } = node.disk.store;
     void answer.then(
       (result) => {
         history.answered(call, result);
         trace.add(scheduler.nowMs, 'answered', node.index, -1, result.ok ? 1 : 0, transaction.txId);
       },
       (error: unknown) => {
-        if (!isDamaged || !(error instanceof NacreError)) throw error;
+        if (storeDamage(error) === null || !node.disk.store.hasRefused) throw error;
         history.answered(call, fail({ code: 'STORE_DAMAGED' }));
       },
     );

@@ -1,4 +1,4 @@
-import { fail, ok, utf8 } from '@nacre/base';
+import { fail, ok, toHex, utf8 } from '@nacre/base';
 import { taggedHash } from '@nacre/crypto';
 import { beforeEach, expect, test } from 'vitest';
 import { ChainChecker, type SeenBlock } from '../src/chain-checker.ts';
@@ -23,10 +23,55 @@ beforeEach(() => {
 test('one chain passes, also where a replica restarts further back', () => {
   const chain = new ChainChecker(report);
   for (const node of [0, 1]) for (const height of [1, 2, 3]) chain.decided(node, block(height), [hash(`tx ${height}`)]);
-  chain.opened(0, block(1));
+  chain.stands(0, block(1));
   chain.decided(0, block(2), [hash('tx 2')]);
   expect(codes).toEqual([]);
   expect(chain.height).toBe(3);
+});
+
+test('a snapshot leaves out blocks, up to one that others have decided, and what they hold may be unknown then', () => {
+  const chain = new ChainChecker(report);
+  for (const height of [1, 2, 3, 4]) chain.decided(0, block(height), [hash(`tx ${height}`)]);
+  chain.decided(1, block(1), [hash('tx 1')]);
+  expect(chain.decided(1, block(4), [hash('tx 4')], 4)).toBe(true);
+  expect([chain.leaptTo(0), chain.leaptTo(1), codes]).toEqual([0, 3, []]);
+  const known = (node: number, name: string, validUntilMs = 100): boolean => !chain.mayHaveForgotten(node, toHex(hash(name)), validUntilMs);
+  expect([known(0, 'tx 3'), known(1, 'tx 3'), known(1, 'tx 4')]).toEqual([true, false, true]);
+  // In no block: forgotten if it could not come any more, and only then.
+  expect([known(1, 'tx', 2), known(1, 'tx', 3)]).toEqual([false, true]);
+});
+
+// @mutation packages/simulator/src/chain-checker.ts
+// - if (hasLeapt) this.#heights.set(node, firstHeight - 1);
+// + this.#heights.set(node, firstHeight);
+test('who is looked at between two blocks may be about to tell of the last one', () => {
+  const chain = new ChainChecker(report);
+  for (const height of [1, 2, 3, 4]) chain.decided(0, block(height), []);
+  expect([chain.has(0, 1), chain.has(1, 4)]).toEqual([false, true]);
+  chain.decided(0, block(5), []);
+  chain.decided(1, block(4), [], 4);
+  expect([chain.leaptTo(1), codes]).toEqual([3, []]);
+});
+
+test('a process that begins with the state of a snapshot has leapt, one that begins anew with all blocks has not', () => {
+  const chain = new ChainChecker(report);
+  for (const height of [1, 2, 3]) chain.decided(0, block(height), []);
+  expect(chain.stands(1, block(3), 4)).toBe(true);
+  expect([chain.stands(1, block(3), 4), chain.leaptTo(1)]).toEqual([false, 3]);
+  chain.stands(1, block(0));
+  expect(chain.leaptTo(1)).toBe(0);
+  chain.decided(0, block(4), [], 3);
+  expect([chain.leaptTo(0), codes]).toEqual([0, []]);
+});
+
+// @mutation packages/simulator/src/chain-checker.ts
+// - if (this.#blocks[base] === undefined)
+// + if (base < 0)
+test('a state that nobody has decided is not to be taken up', () => {
+  const chain = new ChainChecker(report);
+  chain.decided(0, block(1), []);
+  chain.decided(1, block(3), [], 3);
+  expect(codes).toEqual(['ORDER']);
 });
 
 // @mutation packages/simulator/src/chain-checker.ts
@@ -49,7 +94,7 @@ test('one block with two states is a fork', () => {
 test('a restarted replica that holds another block than it had decided is a fork', () => {
   const chain = new ChainChecker(report);
   chain.decided(0, block(1), []);
-  chain.opened(0, { ...block(1), blockHash: hash('other') });
+  chain.stands(0, { ...block(1), blockHash: hash('other') });
   expect(codes).toEqual(['AGREEMENT']);
 });
 

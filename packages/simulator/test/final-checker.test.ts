@@ -1,6 +1,6 @@
 import { type Hash, toHex, utf8 } from '@nacre/base';
 import { taggedHash } from '@nacre/crypto';
-import type { ServiceRecord } from '@nacre/ledger';
+import { LedgerError, type ServiceRecord } from '@nacre/ledger';
 import type { SubmissionStatus } from '@nacre/replica';
 import { beforeEach, expect, test } from 'vitest';
 import { ChainChecker } from '../src/chain-checker.ts';
@@ -20,22 +20,28 @@ interface Told {
   readonly tip?: string;
   /** Texts of records, in pages. */
   readonly pages?: readonly (readonly string[])[];
+  /** So many of them have been pruned; the rest stands in blocks of the numbers of their pages. */
+  readonly prunedPages?: number;
 }
 
 function unasked(): never {
   throw new Error('a stand-in is not asked this');
 }
 
-function replica({ status = committed, tip = 'tip', pages = [[]] }: Told): ClusterReplica {
+function replica({ status = committed, tip = 'tip', pages = [[]], prunedPages = 0 }: Told): ClusterReplica {
   return {
     start: () => {},
     stop: async () => {},
     finished: Promise.resolve(),
-    status: () => ({ doubt: null, peers: 0 }),
+    status: () => ({ doubt: null, peers: 0, snapshot: null }),
+    sync: { state: { kind: 'idle' }, onChange: () => () => {} },
+    reach: { sides: [] },
+    storeDamaged: () => {},
     onDecided: () => () => {},
     submit: () => new Promise(() => {}),
     transactionStatus: () => status,
     ledger: {
+      firstHeight: prunedPages === 0 ? 1 : prunedPages,
       tip: { height: 1, blockHash: hash(tip), timeMs: TIP_MS, stateRoot: hash('state'), header: null, certificate: null },
       account: () => undefined,
       blockAt: () => undefined,
@@ -48,10 +54,16 @@ function replica({ status = committed, tip = 'tip', pages = [[]] }: Told): Clust
         return unasked();
       },
       prove: async () => ({ ok: false, error: { code: 'PLANTED' } }),
-      records: async ({ fromIndex = 0 }) => ({
-        records: (pages[fromIndex] ?? []).map((payload) => ({ payload: utf8(payload) }) as ServiceRecord),
-        nextIndex: fromIndex + 1 < pages.length ? fromIndex + 1 : null,
-      }),
+      records: async ({ fromIndex = pages.length - 1 }) => {
+        if (fromIndex < prunedPages)
+          throw LedgerError.pruned({ service: 'levels', index: fromIndex, nextIndex: prunedPages, firstHeight: prunedPages });
+        return {
+          records: (pages[fromIndex] ?? []).map(
+            (payload) => ({ index: fromIndex, height: fromIndex, payload: utf8(payload) }) as ServiceRecord,
+          ),
+          nextIndex: fromIndex === 0 ? null : fromIndex - 1,
+        };
+      },
     },
   };
 }
@@ -117,6 +129,14 @@ test('a block that holds a transaction past its time is seen', async () => {
 test('records are compared over all pages', async () => {
   expect(await codesOf([{ pages: [['a'], ['b']] }, { pages: [['a'], ['b']] }])).toEqual([]);
   expect(await codesOf([{ pages: [['a'], ['b']] }, { pages: [['a'], ['c']] }])).toEqual(['RECORDS']);
+});
+
+test('who has pruned shows the rest, and all of it', async () => {
+  const pages = [['a'], ['b'], ['c']];
+  expect(await codesOf([{ pages }, { pages, prunedPages: 1 }])).toEqual([]);
+  expect(await codesOf([{ pages }, { pages: [['a'], ['b'], ['d']], prunedPages: 1 }])).toEqual(['RECORDS']);
+  codes = [];
+  expect(await codesOf([{ pages }, { pages: [['a'], ['b'], []], prunedPages: 1 }])).toEqual(['RECORDS']);
 });
 
 test('a run is settled when all tips are equal, all promises are kept and all calls to living processes answered', () => {

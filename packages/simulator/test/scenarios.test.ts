@@ -1,18 +1,23 @@
 import { expect, test } from 'vitest';
 import { BEHAVIOUR_NAMES } from '../src/byzantine/behaviours.ts';
 import { distanceMs, REGIONS } from '../src/regions.ts';
-import { DAMAGE_KINDS, nodesOf, PARTITION_SHAPES, type PartitionPlan } from '../src/scenario.ts';
+import { DAMAGE_KINDS, LIVE_DAMAGE_KINDS, nodesOf, PARTITION_SHAPES, type PartitionPlan } from '../src/scenario.ts';
 import { drawScenario } from '../src/scenarios/draw-scenario.ts';
-import { SCENARIO_NAMES } from '../src/scenarios/scenarios.ts';
+import { NAMED_ONLY, SCENARIO_NAMES } from '../src/scenarios/scenarios.ts';
 
-const DRAWN = Array.from({ length: 60 * SCENARIO_NAMES.length }, (_, seed) => drawScenario({ seed }));
+const DRAWN = [
+  ...Array.from({ length: 60 * SCENARIO_NAMES.length }, (_, seed) => drawScenario({ seed })),
+  ...NAMED_ONLY.flatMap((name) => Array.from({ length: 60 }, (_, seed) => drawScenario({ seed, name }))),
+];
 
 test('a range of seeds goes through all scenarios, sizes, faults and behaviours', () => {
-  expect(new Set(DRAWN.map(({ name }) => name))).toEqual(new Set(SCENARIO_NAMES));
+  expect(new Set(DRAWN.map(({ name }) => name))).toEqual(new Set([...SCENARIO_NAMES, ...NAMED_ONLY]));
   expect(new Set(DRAWN.map(({ weights }) => weights.length))).toEqual(new Set([4, 5, 6, 7, 8, 9, 10]));
-  expect(new Set(DRAWN.map(({ followers }) => followers))).toEqual(new Set([0, 1, 2]));
+  expect(new Set(DRAWN.map(({ followers }) => followers))).toEqual(new Set([0, 1, 2, 3]));
   expect(new Set(DRAWN.flatMap(({ partitions }) => partitions.map(({ shape }) => shape)))).toEqual(new Set(PARTITION_SHAPES));
-  expect(new Set(DRAWN.flatMap(({ damages }) => damages.map(({ kind }) => kind)))).toEqual(new Set(DAMAGE_KINDS));
+  expect(new Set(DRAWN.flatMap(({ damages }) => damages.map(({ kind }) => kind)))).toEqual(
+    new Set([...DAMAGE_KINDS, ...LIVE_DAMAGE_KINDS]),
+  );
   expect(new Set(DRAWN.flatMap(({ byzantine }) => byzantine.map(({ behaviour }) => behaviour)))).toEqual(new Set(BEHAVIOUR_NAMES));
   expect(new Set(DRAWN.flatMap(({ regions }) => regions))).toEqual(new Set(REGIONS));
   for (const fault of ['lossChance', 'duplicateChance', 'reorderChance', 'spikeChance', 'cutMeanMs'] as const) {
@@ -33,7 +38,7 @@ test('Byzantine validators hold less than a third of the weight, and nobody hold
 
 test('whatever is planned is about nodes that there are, and before the faults end', () => {
   for (const scenario of DRAWN) {
-    const { clocks, crashes, partitions, damages, faultsMs, regions } = scenario;
+    const { clocks, crashes, partitions, damages, joins, stores, faultsMs, regions } = scenario;
     const nodes = nodesOf(scenario);
     expect(clocks).toHaveLength(nodes);
     expect([0, nodes]).toContain(regions.length);
@@ -47,7 +52,8 @@ test('whatever is planned is about nodes that there are, and before the faults e
       expect(untilMs).toBeLessThanOrEqual(faultsMs);
       expect(forbidden.flat().every((node) => node < nodes)).toBe(true);
     }
-    for (const { node, atMs } of damages) expect([node < nodes, atMs < faultsMs]).toEqual([true, true]);
+    for (const { node, atMs } of [...damages, ...joins]) expect([node < nodes, atMs < faultsMs]).toEqual([true, true]);
+    expect((stores?.pruning ?? []).every((node) => node < nodes)).toBe(true);
   }
 });
 

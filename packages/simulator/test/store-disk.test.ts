@@ -178,3 +178,50 @@ test('a stalling disk takes its time', async () => {
   await machine.finish(store.write([put('a', '1')], { sync: true }));
   expect(machine.scheduler.nowMs).toBeGreaterThanOrEqual(500);
 });
+
+test('a spoilt value is refused wherever it is read, by its key if the store can tell it, until it is written anew', async () => {
+  for (const isNamed of [true, false]) {
+    const machine = new Machine();
+    const { store: disk } = machine.disk;
+    const store = disk.open(machine.life());
+    await machine.finish(store.write([put('a', '1')], { sync: true }));
+    expect([disk.isDamaged, disk.damage({ isNamed }), disk.isDamaged, disk.hasRefused]).toEqual([false, true, true, false]);
+    const refusal = { code: 'STORE_DAMAGED', fields: isNamed ? { key: '61' } : {} };
+    expect(() => store.get(utf8('a'))).toThrow(expect.objectContaining(refusal) as Error);
+    await expect(store.scan({ gte: utf8('a'), lt: utf8('b'), limit: 1 })).rejects.toMatchObject(refusal);
+    expect(() => store.view().get(utf8('a'))).toThrow(expect.objectContaining(refusal) as Error);
+    expect(disk.hasRefused).toBe(true);
+    await machine.finish(store.write([put('a', '2')], { sync: true }));
+    expect([read(store, 'a'), disk.isDamaged, machine.tally.counts().storeMended]).toEqual(['2', false, 1]);
+  }
+});
+
+test('only what is within the ranges is spoilt', async () => {
+  const machine = new Machine();
+  const { store: disk } = machine.disk;
+  const store = disk.open(machine.life());
+  await machine.finish(store.write([put('a', '1'), put('b', '2')], { sync: true }));
+  expect(disk.damage({ ranges: [{ gte: utf8('c'), lt: utf8('d') }], isNamed: true })).toBe(false);
+  expect(disk.damage({ ranges: [{ gte: utf8('b'), lt: utf8('c') }], isNamed: true })).toBe(true);
+  expect(read(store, 'a')).toBe('1');
+  expect(() => read(store, 'b')).toThrow('checksum');
+});
+
+test('a store takes the place of another when all is taken over; a power cut before that leaves the old one', async () => {
+  const machine = new Machine();
+  const { disk } = machine;
+  const life = machine.life();
+  const before = disk.store;
+  const fill = async (to: Store): Promise<void> => {
+    await to.write([put('a', 'taken over')], { sync: true });
+    await to.close();
+  };
+  void disk.replaceStore((_, to) => fill(to.open(life)));
+  life.end();
+  disk.crash();
+  await machine.pass(1_000);
+  expect(disk.store).toBe(before);
+  await machine.finish(disk.replaceStore((_, to) => fill(to.open(machine.life(0, 1)))));
+  expect(disk.store).not.toBe(before);
+  expect(read(disk.store.open(machine.life(0, 2)), 'a')).toBe('taken over');
+});

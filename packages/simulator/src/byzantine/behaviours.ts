@@ -10,6 +10,7 @@ import { replays } from './replays.ts';
 import { selectivelySilent } from './selectively-silent.ts';
 import { silent } from './silent.ts';
 import { slow } from './slow.ts';
+import { snapshotLiar } from './snapshot-liar.ts';
 import { stalling } from './stalling.ts';
 import { syncLiar } from './sync-liar.ts';
 import { twins } from './twins.ts';
@@ -34,6 +35,7 @@ export const BEHAVIOURS = {
   'replayed-transactions': replayedTransactions,
   'repair-liar': repairLiar,
   'sync-liar': syncLiar,
+  'snapshot-liar': snapshotLiar,
   flooder,
   'vote-omitting': voteOmitting,
 } as const satisfies Record<string, Behaviour>;

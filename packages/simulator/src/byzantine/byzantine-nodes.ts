@@ -30,7 +30,7 @@ interface Dependencies {
 }
 
 /** Order of the request kinds on the wire: the second byte of an answer. */
-const ANSWER_KINDS: readonly Request['kind'][] = ['block', 'bodies', 'headers', 'blocks'];
+const ANSWER_KINDS: readonly Request['kind'][] = ['block', 'bodies', 'headers', 'blocks', 'snapshots', 'snapshot-parts'];
 
 /** The nodes that break the rules, and what stands between their replicas and the network. */
 export class ByzantineNodes {

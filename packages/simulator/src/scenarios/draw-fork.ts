@@ -33,6 +33,8 @@ export function drawFork(base: Base, random: SeededRandom): Scenario {
     partitions: [partition],
     damages: [],
     signers: [],
+    joins: [],
+    stores: null,
   };
 }
 

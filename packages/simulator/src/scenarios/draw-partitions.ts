@@ -23,7 +23,7 @@ export function drawPartitions(
 }
 
 /** @param order the nodes in a random order, so that positions in it stand for roles */
-function forbiddenPairs(shape: PartitionShape, order: readonly number[], random: SeededRandom): Pair[] {
+export function forbiddenPairs(shape: PartitionShape, order: readonly number[], random: SeededRandom): Pair[] {
   const [first] = order as [number];
   const split = 1 + random.int(order.length - 1);
   const half = (node: number): number => (order.indexOf(node) < split ? 0 : 1);

@@ -1,7 +1,8 @@
 import type { ReplicaConfiguration } from '@nacre/replica';
 import type { DiskSpeed } from '../disk-timing.ts';
-import type { NetworkConditions } from '../network-conditions.ts';
+import { CALM_CONDITIONS, type NetworkConditions } from '../network-conditions.ts';
 import { SeededRandom } from '../random.ts';
+import { namedWithinMs } from '../reach-checker.ts';
 import { REGIONS, type Region } from '../regions.ts';
 import {
   type ByzantinePlan,
@@ -11,12 +12,15 @@ import {
   DAMAGE_KINDS,
   type DamagePlan,
   nodesOf,
+  type PartitionPlan,
   type Scenario,
   SIGNER_FAULT_KINDS,
   type SignerPlan,
 } from '../scenario.ts';
 import { drawFork } from './draw-fork.ts';
 import { drawPartitions } from './draw-partitions.ts';
+import { drawAbsence, drawCatchUpCrashes, drawJoins, drawLiveDamages, drawStores, NEWCOMERS_MAX } from './draw-stores.ts';
+import { drawStorms } from './draw-storms.ts';
 import { type Recipe, recipeOf, SCENARIO_NAMES, type ScenarioName } from './scenarios.ts';
 
 export interface ScenarioOptions {
@@ -33,6 +37,9 @@ const REAL_SIGNATURES_OFFSET = 25;
 /** Virtual ms of a long run, and of the longest absence in it. */
 const MARATHON_MS: readonly [number, number] = [15_000, 30_000];
 const MARATHON_AWAY_MS = 8_000;
+/** Virtual ms of other runs, and of those with so many nodes and blocks that fewer have to do. */
+const FAULTS_MS: readonly [number, number] = [3_000, 6_000];
+const STORES_FAULTS_MS: readonly [number, number] = [2_000, 3_000];
 /** Longest absence in any other run, and of several nodes at once. */
 const AWAY_MS = 2_000;
 const VALIDATORS_MIN = 4;
@@ -53,19 +60,27 @@ const CRASHES_MAX = 5;
 /** Faults of one signer and of what it serves. */
 const SIGNER_FAULTS_MAX = 8;
 const SIGNED_CHANCE = 0.7;
+/** Longest wait for an answer where liars and cut links keep it back, in virtual ms. */
+const REQUEST_TIMEOUT_MS: readonly [number, number] = [150, 600];
 /** Well inside the genesis' precision of 500 ms, which bounds how far two clocks may differ. */
 const CLOCK_OFFSET_MS = 150;
+/** Where blocks have to come quickly: whoever is behind waits for its clock before it proposes. */
+const CLOCK_OFFSET_SMALL_MS = 2;
+const CLOCK_OFFSET_OF_STORES_MS = 30;
 /** Crystals err by up to 100 ppm; a hundred times that, so that ten seconds show what days would. */
 const CLOCK_DRIFT_PPM = 10_000;
 /** Far outside of what honest clocks may differ by, for the one validator whose clock is broken. */
 const BROKEN_CLOCK_MS: readonly [number, number] = [1_000, 20_000];
-/** How many repair intervals lie between two words about reachability. */
+/** How many repair intervals lie between two words about reachability, and how many where it is watched what is found with them. */
 const REACH_INTERVALS = 10;
+const REACH_INTERVALS_WATCHED = 2;
 /** Share of runs in which an idle chain goes on at once instead of resting: most heights come from these. */
 const RESTLESS_CHANCE = 0.8;
 
 /** A sync takes so long that power is often cut within one. */
 const SLOW_DISKS: DiskSpeed = { syncMs: [1, 4], writeMs: [0.3, 1], readMs: [0.02, 0.2], stallChance: 0, stallMs: [0, 0] };
+/** For hundreds of blocks in a few seconds. */
+const QUICK_DISKS: DiskSpeed = { syncMs: [0.1, 0.3], writeMs: [0.02, 0.05], readMs: [0.02, 0.1], stallChance: 0, stallMs: [0, 0] };
 /** Time between two blackouts, and how long a node is down in one, in virtual ms. */
 const BLACKOUT_GAP_MS: readonly [number, number] = [250, 500];
 const BLACKOUT_MS: readonly [number, number] = [5, 30];
@@ -83,38 +98,43 @@ export function drawScenario({ seed, name = nameOf(seed), validators }: Scenario
         ? VALIDATORS_MIN
         : VALIDATORS_MIN + random.int(VALIDATORS_MAX - VALIDATORS_MIN + 1));
   const weights = drawWeights(random.fork('weights'), count);
-  const delayMeanMs = logarithmic(random, 0.3, long ? 2 : 15);
-  const faultsMs = long ? random.between(...MARATHON_MS) : random.between(3_000, 6_000);
+  const isQuick = long || recipe.stores !== undefined || recipe.network === 'calm';
+  const delayMeanMs = logarithmic(random, 0.3, recipe.stores === 'pruned' ? 0.6 : isQuick ? 2 : 15);
+  const faultsMs = random.between(...(long ? MARATHON_MS : recipe.stores === undefined ? FAULTS_MS : STORES_FAULTS_MS));
   const awayMs = long ? MARATHON_AWAY_MS : AWAY_MS;
   const base = {
     seed,
     name,
     weights,
-    followers: recipe.changes === true ? CANDIDATES : random.chance(FOLLOWER_CHANCE) ? 1 : 0,
+    followers: drawFollowers(random, recipe),
     changes: recipe.changes === true ? drawChanges(SeededRandom.fromSeed(seed).fork('changes'), recipe) : null,
     realSignatures: seed % REAL_SIGNATURES_EVERY === REAL_SIGNATURES_OFFSET,
     // Long signatures fill the journals.
     shortSignatures: !long && random.chance(SHORT_SIGNATURES_CHANCE),
     cachedVerifier: random.chance(CACHED_VERIFIER_CHANCE),
     faultsMs,
-    diskSpeed: recipe.blackouts === true ? SLOW_DISKS : drawDiskSpeed(random.fork('disk')),
-    submissionGapMs: recipe.blackouts === true ? random.between(40, 150) : logarithmic(random, 150, 1_500),
+    diskSpeed: recipe.blackouts === true ? SLOW_DISKS : recipe.stores === 'pruned' ? QUICK_DISKS : drawDiskSpeed(random.fork('disk')),
+    submissionGapMs: recipe.blackouts === true ? random.between(40, 150) : logarithmic(random, ...submissionGapMs(recipe)),
   };
   if (recipe.fork === true) return drawFork(base, random.fork('fork'));
   const byzantine = drawByzantine(random.fork('byzantine'), weights, recipe);
   const sized = { ...base, byzantine };
   const nodes = nodesOf(sized);
+  const range = { validators: count, nodes: count + base.followers, faultsMs };
+  const configuration = drawConfiguration(random.fork('configuration'), { recipe, delayMeanMs });
   const regions = recipe.wideArea === true ? drawRegions(random.fork('regions'), nodes) : [];
   return {
     ...sized,
     conditions: drawConditions(random.fork('conditions'), recipe, delayMeanMs),
-    configuration: drawConfiguration(random.fork('configuration'), { recipe, delayMeanMs }),
+    configuration,
     regions,
     clocks: drawClocks(random.fork('clocks'), nodes, recipe, faultsMs),
-    crashes: drawPowerCuts(random.fork('crashes'), recipe, { nodes, faultsMs, awayMs }),
-    partitions: recipe.partitions === true ? drawPartitions(random.fork('partitions'), { nodes, faultsMs }) : [],
-    damages: recipe.damage === true ? drawDamages(random.fork('damages'), weights, faultsMs) : [],
+    crashes: drawPowerCuts(random.fork('crashes'), recipe, { validators: count, nodes, faultsMs, awayMs }),
+    partitions: drawSeparations(random.fork('partitions'), recipe, { nodes, faultsMs, namedMs: namedWithinMs(configuration) }),
+    damages: drawSpoilt(random.fork('damages'), recipe, { ...range, weights }),
     signers: recipe.signers === true ? drawSigners(random.fork('signers'), count, faultsMs) : [],
+    joins: drawJoins(random.fork('joins'), recipe, range),
+    stores: drawStores(random.fork('stores'), recipe, range),
   };
 }
 
@@ -159,7 +179,19 @@ function drawByzantine(random: SeededRandom, weights: readonly number[], { byzan
   return plans;
 }
 
+/** What is lost with a snapshot or a side of a partition shows only where there is enough of it. */
+function submissionGapMs({ stores, storms }: Recipe): readonly [number, number] {
+  return stores === undefined && storms === undefined ? [150, 1_500] : [60, 400];
+}
+
+function drawFollowers(random: SeededRandom, { changes, stores }: Recipe): number {
+  if (changes === true) return CANDIDATES;
+  if (stores !== undefined) return 1 + random.int(NEWCOMERS_MAX);
+  return random.chance(FOLLOWER_CHANCE) ? 1 : 0;
+}
+
 function drawConditions(random: SeededRandom, { network }: Recipe, delayMeanMs: number): NetworkConditions {
+  if (network === 'calm') return { ...CALM_CONDITIONS, delayMinMs: delayMeanMs / 4, delayMeanMs };
   const heavy = network === 'heavy';
   const upTo = (max: number): number => {
     if (!random.chance(0.75)) return 0;
@@ -194,16 +226,23 @@ function drawConfiguration(
   { recipe, delayMeanMs }: { readonly recipe: Recipe; readonly delayMeanMs: number },
 ): Partial<ReplicaConfiguration> {
   const stepMs = (recipe.wideArea === true ? 160 : 0) + 10 + 2 * delayMeanMs;
-  const patience = recipe.network === 'heavy' ? logarithmic(random, 0.3, 3) : logarithmic(random, 0.8, 8);
+  const patience = recipe.stores === 'pruned' ? 8 : recipe.network === 'heavy' ? logarithmic(random, 0.3, 3) : logarithmic(random, 0.8, 8);
   const timeouts = { proposeMs: 2 * stepMs * patience, prepareMs: stepMs * patience, commitMs: stepMs * patience, growthMs: stepMs };
-  const restless = recipe.long === true || random.chance(RESTLESS_CHANCE);
-  const idleIntervalMs = restless ? logarithmic(random, 1, recipe.long === true ? 5 : 100) : 10_000;
+  const restless = recipe.long === true || recipe.stores !== undefined || random.chance(RESTLESS_CHANCE);
+  const idleIntervalMs = restless ? logarithmic(random, ...restlessMs(recipe)) : 10_000;
   const repairIntervalMs = random.between(2, 6) * stepMs;
   const emptyIntervalMs = restless ? idleIntervalMs : 1_000;
   // Told seldom: the words are many, and what is found with them decides nothing.
-  const reachIntervalMs = REACH_INTERVALS * repairIntervalMs;
+  const reachIntervalMs = (recipe.storms === undefined ? REACH_INTERVALS : REACH_INTERVALS_WATCHED) * repairIntervalMs;
   const reach = { reachIntervalMs, reachSilenceMs: 4 * reachIntervalMs, reachSettleMs: 8 * reachIntervalMs };
-  return { timeouts, repairIntervalMs, idleIntervalMs, emptyIntervalMs, ...reach };
+  const requestTimeoutMs = recipe.stores === undefined ? {} : { requestTimeoutMs: random.between(...REQUEST_TIMEOUT_MS) };
+  return { timeouts, repairIntervalMs, idleIntervalMs, emptyIntervalMs, ...reach, ...requestTimeoutMs };
+}
+
+/** Between which bounds an idle chain waits: where a run takes many blocks, shorter; where each costs a snapshot's share, longer. */
+function restlessMs({ long, stores }: Recipe): readonly [number, number] {
+  if (long === true) return [1, 5];
+  return stores === undefined ? [1, 100] : stores === 'pruned' ? [4, 8] : [20, 60];
 }
 
 function drawRegions(random: SeededRandom, nodes: number): Region[] {
@@ -211,10 +250,11 @@ function drawRegions(random: SeededRandom, nodes: number): Region[] {
   return Array.from({ length: nodes }, () => random.pick(chosen));
 }
 
-function drawClocks(random: SeededRandom, nodes: number, { skew }: Recipe, faultsMs: number): ClockPlan[] {
+function drawClocks(random: SeededRandom, nodes: number, { skew, stores }: Recipe, faultsMs: number): ClockPlan[] {
+  const largestMs = stores === 'pruned' ? CLOCK_OFFSET_SMALL_MS : stores === 'whole' ? CLOCK_OFFSET_OF_STORES_MS : CLOCK_OFFSET_MS;
   const broken = skew === true && random.chance(0.5) ? random.int(VALIDATORS_MIN) : -1;
   return Array.from({ length: nodes }, (_, node) => {
-    const offsetMs = Math.round(random.between(-CLOCK_OFFSET_MS, CLOCK_OFFSET_MS));
+    const offsetMs = Math.round(random.between(-largestMs, largestMs));
     if (skew !== true) return { offsetMs, driftPpm: 0, steps: [] };
     const driftPpm = random.between(-CLOCK_DRIFT_PPM, CLOCK_DRIFT_PPM);
     const by = node === broken ? random.between(...BROKEN_CLOCK_MS) : random.between(0, CLOCK_OFFSET_MS / 3);
@@ -225,12 +265,33 @@ function drawClocks(random: SeededRandom, nodes: number, { skew }: Recipe, fault
 }
 
 interface CrashRange {
+  readonly validators: number;
   readonly nodes: number;
   readonly faultsMs: number;
   readonly awayMs: number;
 }
 
-function drawPowerCuts(random: SeededRandom, { crashes, blackouts }: Recipe, range: CrashRange): CrashPlan[] {
+function drawSeparations(
+  random: SeededRandom,
+  recipe: Recipe,
+  range: { readonly nodes: number; readonly faultsMs: number; readonly namedMs: number },
+): PartitionPlan[] {
+  if (recipe.storms !== undefined) return drawStorms(random, recipe, range);
+  return recipe.partitions === true ? drawPartitions(random, range) : [];
+}
+
+function drawSpoilt(
+  random: SeededRandom,
+  { damage, catchUp }: Recipe,
+  range: { readonly validators: number; readonly nodes: number; readonly faultsMs: number; readonly weights: readonly number[] },
+): DamagePlan[] {
+  if (catchUp === 'damage') return drawLiveDamages(random, range);
+  return damage === true ? drawDamages(random, range.weights, range.faultsMs) : [];
+}
+
+function drawPowerCuts(random: SeededRandom, { crashes, blackouts, stores, catchUp }: Recipe, range: CrashRange): CrashPlan[] {
+  if (catchUp === 'crashes') return drawCatchUpCrashes(random, range);
+  if (stores === 'pruned') return drawAbsence(random, range);
   if (crashes === true) return drawCrashes(random, range);
   return blackouts === true ? drawBlackouts(random, range) : [];
 }
@@ -268,6 +329,7 @@ function drawDamages(random: SeededRandom, weights: readonly number[], faultsMs:
     atMs: random.between(500, faultsMs),
     node,
     kind: random.pick(DAMAGE_KINDS),
+    moment: 'now',
     downMs: random.between(50, 1_000),
   }));
 }

@@ -1,4 +1,5 @@
 import type { ScenarioName } from '../scenarios/scenarios.ts';
+import { SYNC_VARIANTS } from './sync-variants.ts';
 
 /** The program with one line changed so that one rule does not hold. */
 export interface Variant {
@@ -344,4 +345,5 @@ export const VARIANTS: readonly Variant[] = [
     scenario: 'epochs-signers',
     seedsMax: 50,
   },
+  ...SYNC_VARIANTS,
 ];

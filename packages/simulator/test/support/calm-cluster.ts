@@ -44,13 +44,14 @@ export class CalmCluster {
         report: (code) => this.violations.push(code),
       },
       {
-        opened: ({ index }, { ledger }) => this.chain.opened(index, ledger.tip),
+        opened: ({ index }, { ledger }) => this.chain.stands(index, ledger.tip),
         decided: ({ index }, { height, blockHash, timeMs, statuses }, { ledger }) =>
           this.chain.decided(
             index,
             { height, blockHash, timeMs, stateRoot: ledger.tip.stateRoot },
             statuses.map(({ txId }) => txId),
           ),
+        salvaged: () => {},
         failed: () => false,
       },
     );

@@ -118,6 +118,7 @@ class ToyReplica implements ClusterReplica {
   get ledger(): ClusterReplica['ledger'] {
     return {
       tip: this.#tip(),
+      firstHeight: 1,
       account: () => undefined,
       blockAt: () => undefined,
       loadBlock: () => undefined,
@@ -132,6 +133,11 @@ class ToyReplica implements ClusterReplica {
       records: async () => ({ records: this.#defect.differentRecords === true ? [{ index: this.#node } as never] : [], nextIndex: null }),
     };
   }
+
+  readonly sync: ClusterReplica['sync'] = { state: { kind: 'idle' }, onChange: () => () => {} };
+  readonly reach: ClusterReplica['reach'] = { sides: [] };
+
+  storeDamaged(): void {}
 
   start(): void {
     const { transport } = this.#dependencies;
@@ -160,7 +166,7 @@ class ToyReplica implements ClusterReplica {
   }
 
   status(): ReturnType<ClusterReplica['status']> {
-    return { doubt: this.#defect.inDoubt === true ? { code: 'PLANTED' } : null, peers: 0 };
+    return { doubt: this.#defect.inDoubt === true ? { code: 'PLANTED' } : null, peers: 0, snapshot: null };
   }
 
   async submit(envelope: Uint8Array): ReturnType<ClusterReplica['submit']> {
