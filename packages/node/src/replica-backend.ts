@@ -61,7 +61,10 @@ export class ReplicaBackend implements NodeBackend {
     this.#requestIds = requestIds;
     const finals = new FinalStatuses((txId) => replica.transactionStatus(txId));
     this.#finals = finals;
-    this.#stopListening = replica.onDecided((applied) => finals.decided(applied));
+    this.#stopListening = replica.onDecided((applied) => {
+      finals.decided(applied);
+      this.#records?.afterBlock();
+    });
     this.#records =
       options.records === null
         ? null

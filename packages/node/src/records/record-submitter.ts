@@ -60,6 +60,11 @@ export class RecordSubmitter {
     this.#registrar = new ServiceRegistrar({ ...options, replica, finals, sign });
   }
 
+  /** Call after each block. */
+  afterBlock(): void {
+    this.#registrar.prepare();
+  }
+
   /** See `NodeBackend.submitRecords`. */
   async submit(submission: RecordSubmission, timeoutMs: number): Promise<Submitted> {
     const { service, requestId } = submission;

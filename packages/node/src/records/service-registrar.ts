@@ -61,6 +61,19 @@ export class ServiceRegistrar {
     return fail({ code: 'SERVICE_PENDING', service });
   }
 
+  /**
+   * Call after each block. Makes the account of a validator before anybody asks for it, once there is something to share: a node that is cut
+   * off later can then take records for every service that lists it, which it could not if its account had to be decided first.
+   */
+  prepare(): void {
+    const { replica, account, sponsor } = this.#dependencies;
+    if (sponsor === null || this.#creatingAccount !== null || replica.ledger.account(account.address) !== undefined) return;
+    // One that may not vote may not sponsor either, or is behind and does not know its account yet.
+    if (!replica.status().voting) return;
+    // Whoever needs the account tries again and tells what it is refused for.
+    this.#createAccount(sponsor).catch(() => undefined);
+  }
+
   /** What is missing first. */
   #need(name: string, schema: Schema): Need {
     const { replica, account, sponsor } = this.#dependencies;

@@ -163,7 +163,7 @@ export const RPC_ERRORS = {
     -32038,
     "The node's account or the service is not decided yet.",
     true,
-    'Try again. While the network cannot decide (see node_status), a node takes records only for services that it could write to before.',
+    'Try again. While the network cannot decide (see node_status), a node takes records only for services that were decided before.',
   ),
   SPONSOR_MISSING: entry(
     -32039,
