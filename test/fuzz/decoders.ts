@@ -371,6 +371,7 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'node/src/peer-key.ts readPeerKey': 'a file of the operator, decoded by node:crypto',
   'node/src/testnet/prices.ts readPrices': 'a file that the user names; its test has malformed ones',
   'simulator/src/command-line.ts parseCommandLine': 'the command of a developer',
+  'simulator/src/seed-options.ts parseSeedOptions': 'options of the same command',
 };
 
 /** Every export of a package that is named like a decoder: `decode…`, `parse…`, `read…`, `…Codec`. */

@@ -110,8 +110,9 @@ describe('validators come and go', { timeout: 4 * SETUP_TIMEOUT_MS }, () => {
     await writeFile(join(net.directory, 'proof.json'), proof.stdout);
     expect(((await callRpc(url, 'node_status', {})) as { address: string }).address).toBe(address);
     const join_ = ['join', '--proof', join(net.directory, 'proof.json'), '--weight', '1000'];
-    const { after } = await nacre<{ after: { totalWeight: number } }>('validators', 'propose', ...join_, '--home', homeOf(0), '--dry-run');
-    expect(after.totalWeight).toBe(5000);
+    const { after } = await nacre<{ after: Listed }>('validators', 'propose', ...join_, '--home', homeOf(0), '--dry-run');
+    // Not the total: in epochs of a second, a validator of a busy machine can miss enough to weigh less for it.
+    expect(after.validators.find((validator) => validator.address === address)?.weight).toBe(1000);
     const epoch = await decide(...join_);
     await untilItDecides(epoch);
     const { header } = (await callRpc(url, 'block_get', { height: 'latest' })) as unknown as Block;
