@@ -27,6 +27,8 @@ const FAULTS_OF_ONE_SCENARIO: ReadonlySet<FaultKind> = new Set([
   'crashInSnapshot',
   'pruned',
   'partitionNamed',
+  'offenceProven',
+  'oldOffenceProven',
 ]);
 /** Scenarios that a command has to have gone through before everything must have happened. */
 const SCENARIOS_FOR_ALL_FAULTS = 20;
