@@ -37,6 +37,8 @@ interface Dependencies {
   readonly random: SeededRandom;
   /** A node's disk has lost what it had promised to keep. */
   readonly storeLost: (node: number) => void;
+  /** Other nodes than before can talk with each other. */
+  readonly reachChanged: () => void;
 }
 
 /** Carries out a scenario's faults, and ends them all at their time. */
@@ -258,7 +260,7 @@ export class FaultInjector {
   /** Adds up what all partitions of this moment forbid. */
   #applyPartitions(): void {
     if (this.#over) return;
-    const { cluster, scheduler, tally, trace } = this.#dependencies;
+    const { cluster, scheduler, tally, trace, reachChanged } = this.#dependencies;
     const nowMs = scheduler.nowMs - this.#originMs;
     const size = cluster.nodes.length;
     const forbidden = new Set<number>();
@@ -273,6 +275,7 @@ export class FaultInjector {
     trace.add(scheduler.nowMs, forbidden.size > 0 ? 'partition' : 'heal', -1, -1, forbidden.size);
     cluster.network.setCarries((from, to) => !forbidden.has(from * size + to));
     cluster.network.setReachable((a, b) => !forbidden.has(a * size + b) || !forbidden.has(b * size + a));
+    reachChanged();
   }
 
   get #scrubs(): boolean {
@@ -290,13 +293,14 @@ export class FaultInjector {
   }
 
   #end(): void {
-    const { cluster, scheduler, random, trace } = this.#dependencies;
+    const { cluster, scheduler, random, trace, reachChanged } = this.#dependencies;
     this.#over = true;
     this.#forbidden = new Set();
     trace.add(scheduler.nowMs, 'heal', -1, -1, 0);
     cluster.network.setConditions(CALM_CONDITIONS);
     cluster.network.setCarries(() => true);
     cluster.network.setReachable(() => true);
+    reachChanged();
     for (const signer of cluster.signers.values()) {
       signer.onNextSigned(null);
       if (signer.isDown) void signer.start();

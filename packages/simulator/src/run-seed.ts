@@ -159,7 +159,10 @@ class SeedRun {
       { cluster, scheduler, random: random.fork('workload'), kit, history, trace, witness },
     );
     const storeLost = (node: number): void => history.excuse(node);
-    this.#injector = new FaultInjector(scenario, { cluster, scheduler, tally, trace, random: random.fork('faults'), storeLost });
+    // A calm may be shorter than the time between two looks, and counts all the same.
+    const reachChanged = (): void => this.#lookAtReach();
+    const faults = random.fork('faults');
+    this.#injector = new FaultInjector(scenario, { cluster, scheduler, tally, trace, random: faults, storeLost, reachChanged });
     const { configuration } = scenario;
     this.#reach = isUndisturbed(scenario) ? new ReachChecker({ configuration, tally, report: this.#report }) : null;
   }
@@ -174,7 +177,7 @@ class SeedRun {
       this.#injector.start();
       this.#cluster.byzantine.start();
       this.#workload.start();
-      if (this.#reach !== null) this.#watchReach(this.#reach);
+      if (this.#reach !== null) this.#watchReach();
       await this.#runUntil(scheduler.nowMs + this.#scenario.faultsMs, () => false);
       this.#calmHeight = this.#chain.height;
       await this.#runUntil(scheduler.nowMs + WORKLOAD_AFTER_MS, () => false);
@@ -216,16 +219,20 @@ class SeedRun {
     return !this.#failed;
   }
 
-  #watchReach(checker: ReachChecker): void {
+  #watchReach(): void {
     this.#scheduler.schedule(REACH_LOOK_MS, () => {
-      const { nodes, validators } = this.#cluster;
-      const standings = validators.map(({ address }, node) => {
-        const { replica = null, generation = null } = nodes[node] ?? {};
-        return { node, id: toHex(address), weight: this.#scenario.weights[node] as number, generation, sides: replica?.reach.sides ?? [] };
-      });
-      checker.look(standings, (one, other) => this.#injector.reaches(one, other), this.#scheduler.nowMs);
-      this.#watchReach(checker);
+      this.#lookAtReach();
+      this.#watchReach();
     });
+  }
+
+  #lookAtReach(): void {
+    const { nodes, validators } = this.#cluster;
+    const standings = validators.map(({ address }, node) => {
+      const { replica = null, generation = null } = nodes[node] ?? {};
+      return { node, id: toHex(address), weight: this.#scenario.weights[node] as number, generation, sides: replica?.reach.sides ?? [] };
+    });
+    this.#reach?.look(standings, (one, other) => this.#injector.reaches(one, other), this.#scheduler.nowMs);
   }
 
   /** Where it is watched, everyone sees that the network is whole again. */

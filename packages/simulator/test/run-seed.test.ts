@@ -94,6 +94,26 @@ test('a seed that is repeated shows what the seed does not decide', async () => 
   expect(impure).toMatchObject({ repeated: true, violations: [{ code: 'NONDETERMINISM' }] });
 });
 
+// @mutation packages/simulator/src/run-seed.ts
+// - const reachChanged = (): void => this.#lookAtReach();
+// + const reachChanged = (): void => {};
+test('a calm between two looks, too short for one of them, begins the wait for what validators say anew', async () => {
+  const drawn = drawScenario({ seed: 1, name: 'merge-storms', validators: 4 });
+  const configuration = { ...drawn.configuration, repairIntervalMs: 30, reachIntervalMs: 60, reachSilenceMs: 240, reachSettleMs: 480 };
+  const isolated = {
+    shape: 'isolated',
+    forbidden: [0, 1, 2].flatMap((node) => [[node, 3] as const, [3, node] as const]),
+    turnMs: 0,
+  } as const;
+  const partitions = [
+    { ...isolated, fromMs: 600, untilMs: 1_810 },
+    { ...isolated, fromMs: 1_840, untilMs: 3_000 },
+  ];
+  const { violations, faults } = await runScenario({ ...drawn, faultsMs: 3_000, partitions, configuration });
+  expect(violations).toEqual([]);
+  expect(faults.partitionNamed).toBeGreaterThan(0);
+});
+
 test('replicas that sign with ML-DSA itself pass', async () => {
   const scenario = { ...drawScenario({ seed: 25, name: 'crashes', validators: 4 }), faultsMs: 1_500 };
   expect(scenario.realSignatures).toBe(true);
