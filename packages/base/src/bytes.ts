@@ -43,8 +43,8 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /**
- * Lower-case hexadecimal. Also the key under which bytes stand in a Map, so where there is a runtime's own it is used: text that was added up
- * piece by piece is a chain of pieces, which a Map has to join before it can hash it. Measured, 32 bytes set, got and deleted: 0.7 against 2.5 µs.
+ * Lower-case hexadecimal, for people; a Map takes `keyOf`. Where there is a runtime's own it is used: text that was added up piece by piece is a
+ * chain of pieces, which has to be joined before it can be hashed.
  */
 export function toHex(bytes: Uint8Array): string {
   if (typeof Buffer !== 'undefined') return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
@@ -59,6 +59,28 @@ export function fromHex(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(text.length / 2);
   for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
   return bytes;
+}
+
+/** Arguments of one call, far below what an engine has room for. */
+const KEY_CHUNK = 4096;
+const textOf = String.fromCharCode as (...codes: readonly unknown[]) => string;
+
+/**
+ * Bytes as a key of a Map or Set: one character for each byte. Measured, 32 bytes set and deleted: 0.16 against 0.43 µs in hexadecimal, besides
+ * that a short array need not be moved out of the heap for the runtime to read it.
+ */
+export function keyOf(b: Uint8Array): string {
+  // One by one, because an array handed on as arguments takes twice the time.
+  // biome-ignore format: a line for every eight bytes
+  if (b.length === HASH_BYTES) return textOf(
+    b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
+    b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15],
+    b[16], b[17], b[18], b[19], b[20], b[21], b[22], b[23],
+    b[24], b[25], b[26], b[27], b[28], b[29], b[30], b[31],
+  );
+  let key = '';
+  for (let i = 0; i < b.length; i += KEY_CHUNK) key += textOf.apply(null, b.subarray(i, i + KEY_CHUNK) as unknown as number[]);
+  return key;
 }
 
 const textEncoder = new TextEncoder();

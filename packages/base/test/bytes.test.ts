@@ -1,6 +1,18 @@
-import { array, assert, constantFrom, integer, property, string, uint8Array } from 'fast-check';
+import { array, assert, constantFrom, integer, oneof, property, string, uint8Array } from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import { bytesEqual, compareBytes, concatBytes, fromHex, fromUtf8, HASH_BYTES, toHex, uint64Bytes, utf8, ZERO_HASH } from '../src/index.ts';
+import {
+  bytesEqual,
+  compareBytes,
+  concatBytes,
+  fromHex,
+  fromUtf8,
+  HASH_BYTES,
+  keyOf,
+  toHex,
+  uint64Bytes,
+  utf8,
+  ZERO_HASH,
+} from '../src/index.ts';
 
 /** Short and of few values, so that equal bytes, prefixes and differences in the last byte all come up often. */
 const fewBytes = uint8Array({ maxLength: 4, max: 2 });
@@ -54,6 +66,19 @@ test('hexadecimal is that of Buffer and comes back, for bytes within others too'
       return text === Buffer.from(bytes).toString('hex') && bytesEqual(fromHex(text) as Uint8Array, bytes);
     }),
   );
+});
+
+// @mutation packages/base/src/bytes.ts
+// - b[24], b[25], b[26], b[27], b[28], b[29], b[30], b[31],
+// + b[24], b[25], b[26], b[27], b[28], b[29], b[30],
+// @mutation packages/base/src/bytes.ts
+// - b.subarray(i, i + KEY_CHUNK)
+// + b.subarray(0, KEY_CHUNK)
+test('the key of bytes in a map is one character for each, whatever their number', () => {
+  const anyLength = oneof(anyBytes, uint8Array({ minLength: HASH_BYTES, maxLength: HASH_BYTES }), uint8Array({ maxLength: 10_000 }));
+  assert(property(anyLength, (bytes) => keyOf(bytes) === Buffer.from(bytes).toString('latin1')));
+  expect(keyOf(new Uint8Array(10_000).map((_, i) => i / 40))).toHaveLength(10_000);
+  expect(keyOf(new Uint8Array(10_000).map((_, i) => i / 40)).charCodeAt(9_999)).toBe(249);
 });
 
 // @mutation packages/base/src/bytes.ts

@@ -7,6 +7,7 @@ import {
   fail,
   HASH_BYTES,
   type Hash,
+  keyOf,
   ok,
   PUBLIC_KEY_BYTES_MAX,
   type Refusal,
@@ -56,7 +57,7 @@ export class Committee {
     this.validators = ordered;
     this.totalWeight = totalWeight;
     this.hash = taggedHash(COMMITTEE_TAG, ValidatorListType.serialize([...ordered]));
-    this.#indexes = new Map(ordered.map((validator, index) => [toHex(validator.address), index]));
+    this.#indexes = new Map(ordered.map((validator, index) => [keyOf(validator.address), index]));
     this.#weights = ordered.map((validator) => validator.weight);
     this.#rotation = new ProposerRotation(this.#weights);
   }
@@ -93,7 +94,7 @@ export class Committee {
   }
 
   indexOf(address: Address): number | null {
-    return this.#indexes.get(toHex(address)) ?? null;
+    return this.#indexes.get(keyOf(address)) ?? null;
   }
 
   /** @param index of this committee; anything else is a bug */

@@ -1,4 +1,4 @@
-import { type SignedBytes, toHex, utf8, type Verifier } from '@nacre/base';
+import { keyOf, type SignedBytes, utf8, type Verifier } from '@nacre/base';
 import { ClockMap } from './clock-map.ts';
 import { taggedHash } from './tagged-hash.ts';
 
@@ -49,5 +49,5 @@ function cacheKey({ publicKey, context, message, signature }: SignedBytes): stri
   view.setUint32(0, publicKey.length);
   view.setUint32(4, domain.length);
   view.setUint32(8, message.length);
-  return toHex(taggedHash(CACHE_TAG, lengths, publicKey, domain, message, signature));
+  return keyOf(taggedHash(CACHE_TAG, lengths, publicKey, domain, message, signature));
 }

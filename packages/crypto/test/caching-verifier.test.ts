@@ -63,14 +63,14 @@ test('an invalid one is, every time, and takes no room', async () => {
 });
 
 // @mutation packages/crypto/src/caching-verifier.ts
-// -   return toHex(taggedHash(CACHE_TAG, lengths, publicKey, domain, message, signature));
-// +   return toHex(taggedHash(CACHE_TAG, lengths, publicKey, domain, message));
+// -   return keyOf(taggedHash(CACHE_TAG, lengths, publicKey, domain, message, signature));
+// +   return keyOf(taggedHash(CACHE_TAG, lengths, publicKey, domain, message));
 // @mutation packages/crypto/src/caching-verifier.ts
-// -   return toHex(taggedHash(CACHE_TAG, lengths, publicKey, domain, message, signature));
-// +   return toHex(taggedHash(CACHE_TAG, lengths, publicKey, message, signature));
+// -   return keyOf(taggedHash(CACHE_TAG, lengths, publicKey, domain, message, signature));
+// +   return keyOf(taggedHash(CACHE_TAG, lengths, publicKey, message, signature));
 // @mutation packages/crypto/src/caching-verifier.ts
-// -   return toHex(taggedHash(CACHE_TAG, lengths, publicKey, domain, message, signature));
-// +   return toHex(taggedHash(CACHE_TAG, publicKey, domain, message, signature));
+// -   return keyOf(taggedHash(CACHE_TAG, lengths, publicKey, domain, message, signature));
+// +   return keyOf(taggedHash(CACHE_TAG, publicKey, domain, message, signature));
 test('what is known stands for its key, context, message and signature, each with its own boundaries', async () => {
   const { inner, ask } = setUp();
   const others = [

@@ -1,4 +1,4 @@
-import { type Address, fail, type Hash, ok, type Refusal, type Result, toHex } from '@nacre/base';
+import { type Address, fail, type Hash, keyOf, ok, type Refusal, type Result, toHex } from '@nacre/base';
 import type { Committee } from '@nacre/consensus';
 import { updateTree } from '@nacre/crypto';
 import { signingKey } from './account-keys.ts';
@@ -62,7 +62,7 @@ export class BlockExecution {
     if (!admitted.ok) return admitted;
     const { sponsor, isRetired } = admitted.value;
     const outcome = isRetired ? this.#fail({ code: 'KEY_RETIRED', operation: 0 }) : this.#run(transaction, sponsor);
-    this.#included.add(toHex(transaction.txId));
+    this.#included.add(keyOf(transaction.txId));
     this.#outcomes.push(outcome);
     return ok(outcome);
   }
@@ -87,8 +87,7 @@ export class BlockExecution {
     if (!evidence.ok) return evidence;
     if (validUntilMs < timeMs) return fail({ code: 'EXPIRED', validUntilMs, timeMs });
     if (validUntilMs > latestMs) return fail({ code: 'TOO_FAR_AHEAD', validUntilMs, latestMs });
-    const id = toHex(txId);
-    if (this.#included.has(id) || this.#context.isIncluded(txId)) return fail({ code: 'DUPLICATE', txId: id });
+    if (this.#included.has(keyOf(txId)) || this.#context.isIncluded(txId)) return fail({ code: 'DUPLICATE', txId: toHex(txId) });
     // The state before the block: signatures are checked before it runs, against keys that are decided.
     const signer = this.overlay.before(ACCOUNT, account);
     if (signer === undefined) return fail({ code: 'UNKNOWN_ACCOUNT', account: toHex(account) });

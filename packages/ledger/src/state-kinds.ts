@@ -1,5 +1,5 @@
 import { ContainerType, ListBasicType, ListCompositeType, type Type } from '@chainsafe/ssz';
-import { type Address, COMMITTEE_SIZE_MAX, concatBytes, type Hash, toHex, utf8 } from '@nacre/base';
+import { type Address, COMMITTEE_SIZE_MAX, concatBytes, type Hash, keyOf, utf8 } from '@nacre/base';
 import {
   bitsToValidators,
   type Codec,
@@ -100,7 +100,7 @@ export class StateKind<Identity, Value> {
 
   /** Under what a Map holds the entry. */
   mapKey(identity: Identity): string {
-    const text = typeof identity === 'string' ? identity : toHex(this.#identity(identity));
+    const text = typeof identity === 'string' ? identity : keyOf(this.#identity(identity));
     return String.fromCharCode(this.#number) + text;
   }
 }

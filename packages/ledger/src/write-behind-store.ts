@@ -1,5 +1,6 @@
 import {
   compareBytes,
+  keyOf,
   STORE_WRITE_BEHIND_BYTES,
   type Store,
   type StoreEntry,
@@ -7,10 +8,9 @@ import {
   type StoreRange,
   type StoreView,
   type StoreWriteOptions,
-  toHex,
 } from '@nacre/base';
 
-/** Operations that are written as one, the last one of each key, by the key in hex. */
+/** Operations that are written as one, the last one of each key, by `keyOf` its key. */
 type Layer = ReadonlyMap<string, StoreOperation>;
 
 /**
@@ -48,7 +48,7 @@ export class WriteBehindStore implements Store {
   async write(operations: readonly StoreOperation[], { sync, deferrable = false }: StoreWriteOptions): Promise<void> {
     if (this.#isIdle && !deferrable) return this.#store.write(operations, { sync });
     for (const operation of operations) {
-      this.#gathered.set(toHex(operation.key), operation);
+      this.#gathered.set(keyOf(operation.key), operation);
       this.#gatheredBytes += operation.key.length + (operation.type === 'put' ? operation.value.length : 0);
     }
     if (!deferrable) return this.#send(sync);
@@ -106,7 +106,7 @@ export class WriteBehindStore implements Store {
 
 /** @param layers oldest first */
 function valueIn(layers: readonly Layer[], key: Uint8Array, beneath: () => Uint8Array | undefined): Uint8Array | undefined {
-  const name = toHex(key);
+  const name = keyOf(key);
   for (let i = layers.length - 1; i >= 0; i--) {
     const operation = layers[i]?.get(name);
     if (operation !== undefined) return operation.type === 'put' ? operation.value : undefined;
@@ -125,7 +125,7 @@ async function scanOver(layers: readonly Layer[], beneath: Pick<StoreView, 'scan
   }
   // Every entry that the layers delete or replace may take the place of one that is to be found.
   const found = await beneath.scan({ ...range, limit: limit + changed.size });
-  const kept = found.filter(({ key }) => !changed.has(toHex(key)));
+  const kept = found.filter(({ key }) => !changed.has(keyOf(key)));
   for (const operation of changed.values()) if (operation.type === 'put') kept.push({ key: operation.key, value: operation.value });
   const order = reverse ? -1 : 1;
   return kept.sort((a, b) => order * compareBytes(a.key, b.key)).slice(0, limit);

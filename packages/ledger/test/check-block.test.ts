@@ -216,7 +216,7 @@ describe('a block is refused for a transaction', () => {
   });
 
   // @mutation packages/ledger/src/block-execution.ts
-  // - if (this.#included.has(id) || this.#context.isIncluded(txId)) return
+  // - if (this.#included.has(keyOf(txId)) || this.#context.isIncluded(txId)) return
   // + if (this.#context.isIncluded(txId)) return
   test('that it lists twice', async () => {
     const { chain, writer } = await TestChain.withService();
@@ -225,8 +225,8 @@ describe('a block is refused for a transaction', () => {
   });
 
   // @mutation packages/ledger/src/block-execution.ts
-  // - if (this.#included.has(id) || this.#context.isIncluded(txId)) return
-  // + if (this.#included.has(id)) return
+  // - if (this.#included.has(keyOf(txId)) || this.#context.isIncluded(txId)) return
+  // + if (this.#included.has(keyOf(txId))) return
   test('that an earlier block holds, even as failed, and even after a restart', async () => {
     const { chain, writer } = await TestChain.withService();
     const committed = await chain.append(writer, ['a']);

@@ -1,4 +1,4 @@
-import { assert, fail, type Hash, ok, type Refusal, type Result, toHex } from '@nacre/base';
+import { assert, fail, type Hash, keyOf, ok, type Refusal, type Result } from '@nacre/base';
 import type { Block, Candidate, Transaction } from '@nacre/ledger';
 import type { HeightContext } from './height-driver.ts';
 
@@ -41,13 +41,13 @@ export class BlockDesk {
   }
 
   isKnown(hash: Hash): boolean {
-    const key = toHex(hash);
+    const key = keyOf(hash);
     return this.#held.has(key) || this.#refused.has(key) || this.#checking.has(key);
   }
 
   /** Brings a block here: from `known.block`, the store or a peer. Tells the desk when it is checked; asking twice is harmless. */
   obtain(hash: Hash, known: { readonly block: Block | null; readonly source: string | null }): void {
-    const key = toHex(hash);
+    const key = keyOf(hash);
     if (this.isKnown(hash)) return;
     if (known.block !== null && this.#checking.size >= CHECKING_MAX) return;
     this.#checking.add(key);
@@ -63,18 +63,18 @@ export class BlockDesk {
 
   /** The compact block, checked or being decided on, to be shown to a peer. */
   block(hash: Hash): Block | undefined {
-    return this.#held.get(toHex(hash))?.candidate.block ?? this.#context.ledger.loadBlock(hash)?.block;
+    return this.#held.get(keyOf(hash))?.candidate.block ?? this.#context.ledger.loadBlock(hash)?.block;
   }
 
   async durable(hash: Hash): Promise<void> {
-    const held = this.#held.get(toHex(hash));
+    const held = this.#held.get(keyOf(hash));
     if (held !== undefined) return held.durable;
     assert(this.#context.ledger.hasBlock(hash), 'a vote names only blocks that were checked here');
   }
 
   /** A checked block, read back from the store if it has left memory. */
   async candidate(hash: Hash): Promise<Candidate> {
-    const held = this.#held.get(toHex(hash));
+    const held = this.#held.get(keyOf(hash));
     if (held !== undefined) return held.candidate;
     const stored = this.#context.ledger.loadBlock(hash);
     assert(stored !== undefined, 'a block stays in the store until its height is decided');
@@ -124,7 +124,7 @@ export class BlockDesk {
 
   #refuse(hash: Hash, refusal: Refusal): void {
     this.#context.log.warn({ height: this.#height, code: refusal.code }, 'block refused');
-    this.#refused.add(toHex(hash));
+    this.#refused.add(keyOf(hash));
     this.#desk.checked(hash, false);
   }
 
@@ -132,7 +132,7 @@ export class BlockDesk {
     const held: Held = { candidate, durable: durable ?? this.#save(candidate) };
     // Whoever must wait for it sees the failure too; here it only must not pass unseen.
     held.durable.catch((error: unknown) => this.#desk.failed(error));
-    this.#held.set(toHex(candidate.blockHash), held);
+    this.#held.set(keyOf(candidate.blockHash), held);
     if (this.#held.size > CANDIDATES_KEPT) {
       const [key, oldest] = this.#held.entries().next().value as [string, Held];
       // Only what is on the disk may leave memory. A write that fails ends the height anyway.
@@ -178,9 +178,9 @@ export class BlockDesk {
       const pending = mempool.withBody(hash);
       const body = pending === undefined ? ledger.body(hash) : undefined;
       const decoded = body === undefined ? undefined : ledger.read(body);
-      if (pending !== undefined) bodies.set(toHex(hash), pending);
+      if (pending !== undefined) bodies.set(keyOf(hash), pending);
       else if (decoded?.ok) {
-        bodies.set(toHex(hash), decoded.value);
+        bodies.set(keyOf(hash), decoded.value);
         unverified.push(decoded.value);
       } else missing.push(hash);
     }
@@ -189,10 +189,10 @@ export class BlockDesk {
       for (const peerId of requests.order(source)) {
         if (this.#desk.isEnded()) return null;
         for (const transaction of await requests.bodies(peerId, missing)) {
-          bodies.set(toHex(transaction.bodyHash), transaction);
+          bodies.set(keyOf(transaction.bodyHash), transaction);
           unverified.push(transaction);
         }
-        missing = missing.filter((hash) => !bodies.has(toHex(hash)));
+        missing = missing.filter((hash) => !bodies.has(keyOf(hash)));
         if (missing.length === 0) break;
       }
       if (missing.length === before) await this.#pause();
@@ -200,7 +200,7 @@ export class BlockDesk {
     }
     const verdicts = await ledger.verifySignatures(unverified);
     if (verdicts.includes(false)) return fail({ code: 'TRANSACTION_SIGNATURE', height: this.#height });
-    return ok(block.bodyHashes.map((hash) => bodies.get(toHex(hash)) as Transaction));
+    return ok(block.bodyHashes.map((hash) => bodies.get(keyOf(hash)) as Transaction));
   }
 
   #pause(): Promise<void> {

@@ -4,6 +4,7 @@ import {
   fail,
   HASH_BYTES,
   type Hash,
+  keyOf,
   ok,
   type Refusal,
   type Result,
@@ -24,6 +25,10 @@ const ACKNOWLEDGED = 1;
 
 interface Pending {
   readonly transaction: Transaction;
+  /** Under which the maps below hold it, by transaction, by body and by account. */
+  readonly id: string;
+  readonly bodyId: string;
+  readonly accountId: string;
   /** A client was told that we have it: we keep offering it to the network until it is final. */
   acknowledged: boolean;
   /** Synced, or being synced by the write behind this promise; null for what only a peer told us. */
@@ -87,20 +92,20 @@ export class Mempool {
   }
 
   has(txId: Hash): boolean {
-    return this.#byId.has(toHex(txId));
+    return this.#byId.has(keyOf(txId));
   }
 
   get(txId: Hash): Transaction | undefined {
-    return this.#byId.get(toHex(txId))?.transaction;
+    return this.#byId.get(keyOf(txId))?.transaction;
   }
 
   withBody(bodyHash: Hash): Transaction | undefined {
-    return this.#byBody.get(toHex(bodyHash))?.transaction;
+    return this.#byBody.get(keyOf(bodyHash))?.transaction;
   }
 
   /** Whether the store has a body already; undefined for one that is not pending here. */
   isStored(bodyHash: Hash): boolean | undefined {
-    return this.#byBody.get(toHex(bodyHash))?.stored;
+    return this.#byBody.get(keyOf(bodyHash))?.stored;
   }
 
   /** Whether the last block was half full at least, and more waits: then it waits for room, and not because nobody else has it. */
@@ -110,7 +115,7 @@ export class Mempool {
 
   /** Whether a client was promised this transaction here and it is not final yet. */
   isAcknowledged(txId: Hash): boolean {
-    return this.#byId.get(toHex(txId))?.acknowledged ?? false;
+    return this.#byId.get(keyOf(txId))?.acknowledged ?? false;
   }
 
   /**
@@ -121,7 +126,7 @@ export class Mempool {
    *   are retryable; an own copy already pending is simply made durable.
    */
   async admit(transaction: Transaction, nowMs: number, alongside: readonly StoreOperation[] = []): Promise<Result<void>> {
-    let pending = this.#byId.get(toHex(transaction.txId));
+    let pending = this.#byId.get(keyOf(transaction.txId));
     if (pending === undefined) {
       const refusal = this.#refusal(transaction);
       if (refusal !== null) return fail(refusal);
@@ -147,9 +152,9 @@ export class Mempool {
    * @returns whether it was new and fitted
    */
   hear(transaction: Transaction, nowMs: number): boolean {
-    const id = toHex(transaction.txId);
-    if (this.#byId.has(id) || this.#refusal(transaction) !== null) return false;
-    this.#unstored.set(id, this.#insert(transaction, nowMs));
+    if (this.has(transaction.txId) || this.#refusal(transaction) !== null) return false;
+    const pending = this.#insert(transaction, nowMs);
+    this.#unstored.set(pending.id, pending);
     return true;
   }
 
@@ -193,7 +198,7 @@ export class Mempool {
     }
     for (const pending of due) {
       pending.sentAtMs = nowMs;
-      this.#acknowledged.delete(toHex(pending.transaction.txId));
+      this.#acknowledged.delete(pending.id);
       this.#acknowledge(pending);
     }
     return due.map(({ transaction }) => transaction);
@@ -208,7 +213,7 @@ export class Mempool {
     const operations: StoreOperation[] = [];
     this.#decidedBytes = 0;
     for (const txId of decided) {
-      const pending = this.#byId.get(toHex(txId));
+      const pending = this.#byId.get(keyOf(txId));
       if (pending === undefined) continue;
       this.#remove(pending);
       this.#decidedBytes += pending.transaction.bytes.length;
@@ -317,7 +322,7 @@ export class Mempool {
     if (this.#byId.size >= pendingCountMax || this.#bytes + size > pendingBytesMax) {
       return { code: 'MEMPOOL_FULL', count: this.#byId.size, bytes: this.#bytes, pendingCountMax, pendingBytesMax };
     }
-    const account = this.#byAccount.get(toHex(transaction.contents.account));
+    const account = this.#byAccount.get(keyOf(transaction.contents.account));
     if (account === undefined) return null;
     if (account.queue.size >= pendingCountMax / accountShareDivisor || account.bytes + size > pendingBytesMax / accountShareDivisor) {
       return { code: 'ACCOUNT_FULL', count: account.queue.size, bytes: account.bytes };
@@ -326,12 +331,11 @@ export class Mempool {
   }
 
   #insert(transaction: Transaction, nowMs: number): Pending {
-    const pending: Pending = { transaction, acknowledged: false, durable: null, stored: false, sentAtMs: nowMs };
-    const id = toHex(transaction.txId);
-    const accountId = toHex(transaction.contents.account);
+    const [id, bodyId, accountId] = [keyOf(transaction.txId), keyOf(transaction.bodyHash), keyOf(transaction.contents.account)];
+    const pending: Pending = { transaction, id, bodyId, accountId, acknowledged: false, durable: null, stored: false, sentAtMs: nowMs };
     this.#byId.set(id, pending);
     this.#earliestExpiryMs = Math.min(this.#earliestExpiryMs, transaction.contents.validUntilMs);
-    this.#byBody.set(toHex(transaction.bodyHash), pending);
+    this.#byBody.set(bodyId, pending);
     let account = this.#byAccount.get(accountId);
     if (account === undefined) {
       account = { bytes: 0, queue: new Map() };
@@ -346,18 +350,15 @@ export class Mempool {
   /** From now on the network is offered it until it is final. Nothing to do if it is final already. */
   #acknowledge(pending: Pending): void {
     pending.acknowledged = true;
-    const id = toHex(pending.transaction.txId);
-    if (this.#byId.get(id) === pending) this.#acknowledged.set(id, pending);
+    if (this.#byId.get(pending.id) === pending) this.#acknowledged.set(pending.id, pending);
   }
 
-  #remove({ transaction }: Pending): void {
-    const id = toHex(transaction.txId);
+  #remove({ transaction, id, bodyId, accountId }: Pending): void {
     if (!this.#byId.delete(id)) return;
     this.#acknowledged.delete(id);
     this.#unstored.delete(id);
-    this.#byBody.delete(toHex(transaction.bodyHash));
+    this.#byBody.delete(bodyId);
     this.#bytes -= transaction.bytes.length;
-    const accountId = toHex(transaction.contents.account);
     const account = this.#byAccount.get(accountId);
     if (account === undefined) return;
     account.queue.delete(id);
@@ -366,7 +367,7 @@ export class Mempool {
   }
 
   async #save(pending: Pending, operations: readonly StoreOperation[], sync: boolean): Promise<void> {
-    this.#unstored.delete(toHex(pending.transaction.txId));
+    this.#unstored.delete(pending.id);
     await this.#write(operations, sync);
     pending.stored = true;
   }

@@ -1,4 +1,4 @@
-import { bytesEqual, type Hash, type Refusal, type Transport, toHex } from '@nacre/base';
+import { bytesEqual, type Hash, keyOf, type Refusal, type Transport } from '@nacre/base';
 import { type Block, decodeBlock, type Ledger, type PartName, type SnapshotManifest, type Transaction } from '@nacre/ledger';
 import type { PeerTable } from './peer-table.ts';
 import {
@@ -52,13 +52,13 @@ export class PeerRequests {
     const asked = hashes.slice(0, BODIES_PER_REQUEST_MAX);
     const answer = await this.#ask(peerId, { kind: 'bodies', hashes: asked });
     if (answer === null) return [];
-    const wanted = new Set(asked.map(toHex));
+    const wanted = new Set(asked.map(keyOf));
     const transactions: Transaction[] = [];
     for (const body of answer.bodies) {
       // Whether it keeps within the limits is for whoever asked: the block that lists it is judged, and not the peer that has it.
       const decoded = this.#dependencies.ledger.read(body);
       // Each hash is struck off when it was served, so that a peer cannot make us decode one body many times.
-      if (!decoded.ok || !wanted.delete(toHex(decoded.value.bodyHash))) {
+      if (!decoded.ok || !wanted.delete(keyOf(decoded.value.bodyHash))) {
         this.penalize(peerId, { code: 'BODY_UNASKED' });
         break;
       }

@@ -168,7 +168,7 @@ describe('bodies that are not here', () => {
   });
 
   // @mutation packages/replica/src/peer-requests.ts
-  // - if (!decoded.ok || !wanted.delete(toHex(decoded.value.bodyHash))) {
+  // - if (!decoded.ok || !wanted.delete(keyOf(decoded.value.bodyHash))) {
   // + if (!decoded.ok) {
   test('are fetched from another peer when the first gives others, which costs it', async () => {
     const other = [await stage.chain.anyTransaction()];

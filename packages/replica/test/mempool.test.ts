@@ -125,7 +125,7 @@ describe('order', () => {
   // - if (due.length === limits.count || bytes >= limits.bytes || nowMs - pending.sentAtMs < intervalMs) break;
   // + if (due.length === limits.count || nowMs - pending.sentAtMs < intervalMs) break;
   // @mutation packages/replica/src/mempool.ts
-  // - this.#acknowledged.delete(toHex(pending.transaction.txId));
+  // - this.#acknowledged.delete(pending.id);
   // +
   test('what is sent again is bounded by bytes, and everything has its turn before anything has a second', async () => {
     const transactions = await stage.many(3);
