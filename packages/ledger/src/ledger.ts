@@ -4,6 +4,7 @@ import {
   bytesEqual,
   fail,
   type Hash,
+  keyOf,
   ok,
   type Refusal,
   type Result,
@@ -14,7 +15,7 @@ import {
   type Verifier,
 } from '@nacre/base';
 import { type Certificate, type Committee, checkCertificate } from '@nacre/consensus';
-import { appendToLog, type LogPeaks, leafHash } from '@nacre/crypto';
+import { appendToLog, ClockMap, type LogPeaks, leafHash } from '@nacre/crypto';
 import { checkAdmission } from './admission.ts';
 import type { Block } from './block.ts';
 import { BlockExecution } from './block-execution.ts';
@@ -70,6 +71,9 @@ import { ValidatorSet } from './validator-set.ts';
 import { verifyBlockSignatures } from './verify-block-signatures.ts';
 import { verifyTransaction } from './verify-transaction.ts';
 
+/** About 200 bytes each. Beyond, the store is asked again. */
+const NOT_INCLUDED_KEPT_MAX = 16_384;
+
 /**
  * The chain as this node has decided it: its blocks, the state after the last one, and what may come next.
  *
@@ -88,6 +92,8 @@ export class Ledger extends StoredBlocks {
   #historyRoot!: Hash;
   /** Of the same log; read from its tiles while undefined. */
   #historyPeaks: LogPeaks | undefined;
+  /** Ids that the store was asked for and has in no block, up to the tip. */
+  #notIncluded!: ClockMap<string, true>;
   /** While a block is being written: between the store's change and the tip's, nothing is executed or proven. */
   #applying: Promise<void> | null = null;
 
@@ -102,6 +108,7 @@ export class Ledger extends StoredBlocks {
   #takeUp(stored: StoredTip, header: Header | null): void {
     this.#state = new CommittedState(this.#store, stored.stateRoot);
     this.#epochs = new EpochBook(this.#state, this.genesis);
+    this.#notIncluded = new ClockMap(NOT_INCLUDED_KEPT_MAX);
     this.#prover = new Prover({
       state: this.#state,
       records: this.#records,
@@ -332,11 +339,21 @@ export class Ledger extends StoredBlocks {
     operations.push({ type: 'put', key: tipKey(), value: storedTipCodec.encode(stored) });
     await this.#store.write(operations, { sync: false, deferrable });
     this.#state.advance(effects);
+    for (const { txId } of statuses) this.#notIncluded.delete(keyOf(txId));
     if (effects.nextEpoch !== null) this.#epochs.enter(effects.nextEpoch);
     this.#historyRoot = history.root;
     this.#historyPeaks = history.peaks;
     this.#tip = tipOf(stored, block.header, this.genesis);
     return { height, blockHash, timeMs, statuses };
+  }
+
+  /** Asked when a transaction is heard, when it has been verified and when its block is checked; the store is asked once. */
+  override isIncluded(txId: Hash): boolean {
+    const id = keyOf(txId);
+    if (this.#notIncluded.get(id)) return false;
+    const included = super.isIncluded(txId);
+    if (!included) this.#notIncluded.set(id, true);
+    return included;
   }
 
   /** Resolves when the store has carried out all that was deferred. */

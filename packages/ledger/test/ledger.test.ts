@@ -1,6 +1,6 @@
 import { AssertionError, type Hash, type Log, PROPOSE_EXAMINED_FACTOR, type StoreOperation, toHex } from '@nacre/base';
 import { leafHash, logRoot } from '@nacre/crypto';
-import { type Block, blockHash, expiredKey, Ledger, type Operation } from '@nacre/ledger';
+import { type Block, blockHash, expiredKey, Ledger, type Operation, type Transaction } from '@nacre/ledger';
 import { describe, expect, test } from 'vitest';
 import { blockKey, bodyKey, tipKey } from '../src/keys.ts';
 import { MemoryStore } from './support/memory-store.ts';
@@ -37,6 +37,19 @@ describe('a new ledger', () => {
 });
 
 describe('applying a block', () => {
+  // @mutation packages/ledger/src/ledger.ts
+  // - for (const { txId } of statuses) this.#notIncluded.delete(keyOf(txId));
+  // +
+  test('puts its transactions among those that a block holds, asked for before or not', async () => {
+    const { chain, writer } = await TestChain.withService();
+    const [asked, unasked, other] = await Promise.all(['a', 'b', 'c'].map((text) => chain.append(writer, [text])));
+    const included = () => [asked, unasked, other].map((transaction) => chain.ledger.isIncluded((transaction as Transaction).txId));
+    expect(chain.ledger.isIncluded((asked as Transaction).txId)).toBe(false);
+    await chain.decide([asked as Transaction, unasked as Transaction]);
+    expect(included()).toEqual([true, true, false]);
+    expect(included()).toEqual([true, true, false]);
+  });
+
   test('makes it the tip and says how its transactions ended', async () => {
     const { chain, writer } = await TestChain.withService();
     const [good, bad] = [await chain.append(writer, ['a']), await chain.append(writer, ['a'], 'nowhere')];

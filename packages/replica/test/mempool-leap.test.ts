@@ -14,7 +14,9 @@ beforeEach(async () => {
 
 /** As a snapshot's ids say that a block before it holds the transaction. */
 const include = (txId: Hash) =>
-  stage.store.write([{ type: 'put', key: concatBytes(Uint8Array.of(0x14), txId), value: new Uint8Array(0) }], { sync: true });
+  stage.ledger.adopt(() =>
+    stage.store.write([{ type: 'put', key: concatBytes(Uint8Array.of(0x14), txId), value: new Uint8Array(0) }], { sync: true }),
+  );
 
 // @mutation packages/replica/src/mempool.ts
 // - filter(({ transaction }) => transaction.contents.validUntilMs < timeMs);
@@ -49,6 +51,9 @@ test('what a block before the snapshot holds has not expired, also after a resta
   expect(ledger.transactionStatus(transaction.txId)).toBeUndefined();
 });
 
+// @mutation packages/ledger/src/ledger.ts
+// - this.#notIncluded = new ClockMap(NOT_INCLUDED_KEPT_MAX);
+// + this.#notIncluded ??= new ClockMap(NOT_INCLUDED_KEPT_MAX);
 test('what a block before the snapshot holds waits no longer', async () => {
   const transaction = await stage.chain.anyTransaction();
   await mempool.admit(transaction, NOW_MS);
