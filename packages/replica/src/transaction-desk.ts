@@ -1,5 +1,6 @@
 import { type Clock, fail, type Hash, type Lane, ok, type Result, type StoreOperation, type Transport } from '@nacre/base';
 import type { Ledger, Transaction, TransactionStatus } from '@nacre/ledger';
+import { AdmissionPace } from './admission-pace.ts';
 import type { Mempool } from './mempool.ts';
 import type { PeerView } from './peer-table.ts';
 import { encodeMessage, TRANSACTIONS_PER_FRAME_MAX } from './wire.ts';
@@ -32,17 +33,34 @@ interface Dependencies {
 /** Where transactions come in, from clients and from peers, and are checked before they wait for a block. */
 export class TransactionDesk {
   readonly #dependencies: Dependencies;
+  readonly #pace: AdmissionPace;
   /** Admitted in this very turn, with others that were synced together, and not sent yet. */
   #admitted: Transaction[] = [];
 
   constructor(dependencies: Dependencies) {
     this.#dependencies = dependencies;
+    this.#pace = new AdmissionPace(dependencies);
   }
 
-  /** @returns ok once the transaction is fsynced here; then it is on its way to everyone */
-  async submit(envelope: Uint8Array, alongside: readonly StoreOperation[] = []): Promise<Admission> {
-    const decoded = this.#dependencies.ledger.decode(envelope);
-    return decoded.ok ? this.admit(decoded.value, alongside) : decoded;
+  /**
+   * Takes what a client hands in, as fast as the network decides: see `AdmissionPace`.
+   *
+   * @returns ok once the transaction is fsynced here; then it is on its way to everyone
+   */
+  submit(envelope: Uint8Array, alongside: readonly StoreOperation[] = []): Promise<Admission> {
+    const { ledger, mempool } = this.#dependencies;
+    const admit = async (): Promise<Admission> => {
+      const decoded = ledger.decode(envelope);
+      return decoded.ok ? this.admit(decoded.value, alongside) : decoded;
+    };
+    return this.#pace.run<Admission>(envelope.length, admit, () =>
+      fail({ code: 'MEMPOOL_FULL', count: mempool.count, bytes: mempool.bytes }),
+    );
+  }
+
+  /** Call after every block, and as time goes by. */
+  release(nowMs: number): void {
+    this.#pace.release(nowMs);
   }
 
   async admit(transaction: Transaction, alongside: readonly StoreOperation[] = []): Promise<Admission> {

@@ -236,6 +236,64 @@ describe('what peers pass on', () => {
   });
 });
 
+describe('a burst of more than two blocks', () => {
+  const BURST = 12;
+
+  beforeEach(async () => {
+    stage = await Stage.create({ parameters: { blockBytesMax: 64 * 1024, transactionBytesMax: 32 * 1024 } });
+    ({ actor, puppets } = await stage.replicaAmongPuppets(0));
+    const key = stage.chain.key(1);
+    await decide([await stage.chain.transaction(key, [service('prices', key)])]);
+  });
+
+  const burst = (): Promise<Transaction[]> =>
+    Promise.all(
+      Array.from({ length: BURST }, () => stage.chain.transaction(stage.chain.key(1), [append('prices', new Uint8Array(20_000))])),
+    );
+
+  // @mutation packages/replica/src/replica.ts
+  // - this.#transactions.release(this.#dependencies.clock.nowMs());
+  // +
+  test('is admitted as blocks make room for it', async () => {
+    const transactions = await burst();
+    const admissions = transactions.map(({ bytes }) => actor.replica.submit(bytes));
+    await stage.clock.run(10);
+    const first = actor.replica.status().pending;
+    expect(first).toBeGreaterThanOrEqual(6);
+    expect(first).toBeLessThan(BURST);
+    await decide(transactions.slice(0, 3));
+    expect(actor.replica.status().pending).toBeGreaterThanOrEqual(first);
+    await stage.clock.run(1_500);
+    expect(await Promise.all(admissions)).toEqual(Array(BURST).fill(expect.objectContaining({ ok: true })));
+  });
+
+  // @mutation packages/replica/src/replica.ts
+  // - this.#transactions.release(nowMs);
+  // +
+  test('is all admitted in time where nothing is decided', async () => {
+    for (const { bytes } of await burst()) void actor.replica.submit(bytes);
+    await stage.clock.run(1_500);
+    expect(actor.replica.status().pending).toBe(BURST);
+  });
+
+  // @mutation packages/replica/src/replica.ts
+  // - this.#transactions.release(Number.POSITIVE_INFINITY);
+  // +
+  test('is answered when the replica stops, and none of it is lost', async () => {
+    let answered = 0;
+    for (const { bytes } of await burst()) {
+      void actor.replica.submit(bytes).then(({ ok }) => {
+        answered += ok ? 1 : 0;
+      });
+    }
+    await stage.clock.run(10);
+    expect(answered).toBeLessThan(BURST);
+    void actor.replica.stop();
+    await stage.clock.run(50);
+    expect(answered).toBe(BURST);
+  });
+});
+
 test('many transactions to be sent again go into frames of bounded size', async () => {
   const operations = (i: number) => [append('prices', new Uint8Array(60_000).fill(i)), append('prices', new Uint8Array(60_000).fill(i))];
   stage = await Stage.create();

@@ -1,0 +1,100 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { AdmissionPace } from '../src/admission-pace.ts';
+
+const BLOCK_BYTES = 1_000;
+const ROOM = 2 * BLOCK_BYTES;
+const WAITING_MAX = 4_096;
+
+let mempool: { bytes: number };
+let nowMs: number;
+let pace: AdmissionPace;
+let began: string[];
+
+beforeEach(() => {
+  mempool = { bytes: 0 };
+  nowMs = 0;
+  began = [];
+  pace = new AdmissionPace({
+    ledger: { parameters: { blockBytesMax: BLOCK_BYTES } },
+    mempool,
+    clock: { nowMs: () => nowMs },
+  });
+});
+
+/** Something that is admitted at once and is pending from then on. */
+async function hand(name: string, bytes: number): Promise<string> {
+  const admit = async (): Promise<string> => {
+    began.push(name);
+    mempool.bytes += bytes;
+    return 'admitted';
+  };
+  return pace.run(bytes, admit, () => 'busy');
+}
+
+/** Lets everything run that waits for nothing but its turn. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('what clients hand in', () => {
+  // @mutation packages/replica/src/admission-pace.ts
+  // - if (this.#waiting.length === 0 && this.#hasRoom) {
+  // + if (this.#hasRoom) {
+  // @mutation packages/replica/src/admission-pace.ts
+  // - mempool.bytes + this.#enteringBytes < BLOCKS_AHEAD
+  // + mempool.bytes < BLOCKS_AHEAD
+  test('enters at once until two blocks of it are pending, then in its order as blocks make room', async () => {
+    for (const name of ['a', 'b', 'c', 'd', 'e']) void hand(name, 800);
+    await settle();
+    expect(began).toEqual(['a', 'b', 'c']);
+    mempool.bytes -= 800;
+    void hand('f', 800);
+    await settle();
+    expect(began).toEqual(['a', 'b', 'c']);
+    pace.release(nowMs);
+    await settle();
+    expect(began).toEqual(['a', 'b', 'c', 'd']);
+    mempool.bytes = 0;
+    pace.release(nowMs);
+    await settle();
+    expect(began).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+  });
+
+  // @mutation packages/replica/src/admission-pace.ts
+  // - if (!this.#hasRoom && nowMs - next.sinceMs < WAIT_MS) return;
+  // + if (!this.#hasRoom) return;
+  test('enters after a second without room: whoever is cut off takes what clients have', async () => {
+    mempool.bytes = ROOM;
+    void hand('a', 1);
+    nowMs = 500;
+    void hand('b', 1);
+    pace.release(999);
+    await settle();
+    expect(began).toEqual([]);
+    pace.release(1_000);
+    await settle();
+    expect(began).toEqual(['a']);
+    pace.release(1_500);
+    await settle();
+    expect(began).toEqual(['a', 'b']);
+  });
+
+  // @mutation packages/replica/src/admission-pace.ts
+  // - if (this.#waiting.length === WAITING_MAX) return false;
+  // +
+  test('is refused when too much waits already', async () => {
+    mempool.bytes = ROOM;
+    const waiting = Array.from({ length: WAITING_MAX }, (_, i) => hand(String(i), 1));
+    expect(await hand('one more', 1)).toBe('busy');
+    pace.release(nowMs + 1_000);
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set(['admitted']));
+    expect(began).not.toContain('one more');
+  });
+
+  // @mutation packages/replica/src/admission-pace.ts
+  // - this.#enteringBytes -= bytes;
+  // +
+  test('makes room for others when it is not admitted', async () => {
+    const refuse = (): Promise<string> => Promise.reject(new Error('refused'));
+    for (let i = 0; i < 5; i++) await expect(pace.run(ROOM, refuse, () => 'busy')).rejects.toThrow('refused');
+    expect(await hand('a', 1)).toBe('admitted');
+  });
+});
