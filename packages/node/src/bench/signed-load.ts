@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { type Address, assert, compareBytes, type Signer } from '@nacre/base';
 import { addressOf, SEED_BYTES } from '@nacre/crypto';
 import { createSigner } from '@nacre/crypto/native';
@@ -14,6 +14,7 @@ const MEDIA_TYPE = 'application/octet-stream';
 /** Signed transactions stay valid this long, in ms: longer than any run. */
 const VALID_MS = 50 * 60_000;
 const COMMIT_MS = 30_000;
+const POLL_MS = 20;
 /** Signatures before others get their turn: 20 ms. */
 const SIGNED_PER_TURN = 32;
 
@@ -51,7 +52,9 @@ export class SignedLoad {
     const [owner] = accounts;
     assert(owner !== undefined, 'a network has a node');
     const definition = { name: service, owners: [owner.address], writers, schemas: [SCHEMA], shard: 0, retentionMs: 0 };
-    await commit(nodes[0]?.url ?? '', await load.#sign(owner, [{ kind: 'service.create', ...definition }]));
+    const height = await commit(nodes[0]?.url ?? '', await load.#sign(owner, [{ kind: 'service.create', ...definition }]));
+    // A node that has not come to this block yet would refuse what is written to the service.
+    for (const { url } of nodes) await untilAt(url, height);
     return load;
   }
 
@@ -76,7 +79,18 @@ export class SignedLoad {
   }
 }
 
-async function commit(url: string, tx: string): Promise<void> {
-  const { status } = await callRpc(url, 'tx_submit', { tx, wait: 'committed', timeoutMs: COMMIT_MS }, { waitMs: COMMIT_MS });
+/** @returns the height of the block that holds it */
+async function commit(url: string, tx: string): Promise<number> {
+  const { status, height } = await callRpc(url, 'tx_submit', { tx, wait: 'committed', timeoutMs: COMMIT_MS }, { waitMs: COMMIT_MS });
   assert(status === 'committed', `the network does not decide: ${String(status)}`);
+  return height as number;
+}
+
+async function untilAt(url: string, height: number): Promise<void> {
+  for (let waitedMs = 0; waitedMs < COMMIT_MS; waitedMs += POLL_MS) {
+    const { chains } = (await callRpc(url, 'node_status', {})) as { chains: { height: number }[] };
+    if (chains.some((chain) => chain.height >= height)) return;
+    await sleep(POLL_MS);
+  }
+  throw new Error(`${url} does not come to block ${height}`);
 }
