@@ -7,8 +7,11 @@ import type { Mempool } from './mempool.ts';
  * storing and passing on what no block has room for takes the time that the blocks need.
  */
 const BLOCKS_AHEAD = 2;
-/** A transaction waits this long for room, in ms, and is admitted then: who is cut off decides nothing for long, and takes what clients have. */
-const WAIT_MS = 1_000;
+/**
+ * While blocks are decided, who has waited this long for room, in ms, is refused. When none has been decided for as long, everything is admitted
+ * until the next one: who is cut off takes what its clients have, up to the bounds of the mempool.
+ */
+const WAIT_MS = 5_000;
 /** Transactions that wait at once. */
 const WAITING_MAX = 4_096;
 
@@ -33,12 +36,15 @@ export class AdmissionPace {
   readonly #waiting: Waiting[] = [];
   /** Bytes of what has entered and may not be counted by the mempool yet. */
   #enteringBytes = 0;
+  /** Since when somebody waits and no block was decided, in ms. */
+  #stuckSinceMs = 0;
+  #isStuck = false;
 
   constructor(dependencies: Dependencies) {
     this.#dependencies = dependencies;
   }
 
-  /** @returns `admit`'s result, once it was this transaction's turn; `busy`'s if too many wait already */
+  /** @returns `admit`'s result, once it was this transaction's turn; `busy`'s if too many wait already or the wait was too long */
   async run<Admitted>(bytes: number, admit: () => Promise<Admitted>, busy: () => Admitted): Promise<Admitted> {
     if (!(await this.#enter(bytes))) return busy();
     try {
@@ -48,13 +54,22 @@ export class AdmissionPace {
     }
   }
 
-  /** Lets in who has room now, or has waited long enough. Call when the mempool has shrunk, and as time goes by. */
-  release(nowMs: number): void {
+  /** Call when a block was decided and the mempool has shrunk by it. */
+  decided(nowMs: number): void {
+    this.#isStuck = false;
+    this.#stuckSinceMs = nowMs;
+    this.tick(nowMs);
+  }
+
+  /** Call as time goes by, and with an infinite time at the end: all who wait are let in. */
+  tick(nowMs: number): void {
+    if (this.#waiting.length > 0 && nowMs - this.#stuckSinceMs >= WAIT_MS) this.#isStuck = true;
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      if (!this.#hasRoom && nowMs - next.sinceMs < WAIT_MS) return;
+      const enters = this.#hasRoom;
+      if (!enters && nowMs - next.sinceMs < WAIT_MS) return;
       this.#waiting.shift();
-      this.#enteringBytes += next.bytes;
-      next.enter(true);
+      if (enters) this.#enteringBytes += next.bytes;
+      next.enter(enters);
     }
   }
 
@@ -64,13 +79,15 @@ export class AdmissionPace {
       return true;
     }
     if (this.#waiting.length === WAITING_MAX) return false;
+    const sinceMs = this.#dependencies.clock.nowMs();
+    if (this.#waiting.length === 0) this.#stuckSinceMs = sinceMs;
     return new Promise((enter) => {
-      this.#waiting.push({ bytes, sinceMs: this.#dependencies.clock.nowMs(), enter });
+      this.#waiting.push({ bytes, sinceMs, enter });
     });
   }
 
   get #hasRoom(): boolean {
     const { ledger, mempool } = this.#dependencies;
-    return mempool.bytes + this.#enteringBytes < BLOCKS_AHEAD * ledger.parameters.blockBytesMax;
+    return this.#isStuck || mempool.bytes + this.#enteringBytes < BLOCKS_AHEAD * ledger.parameters.blockBytesMax;
   }
 }

@@ -229,7 +229,7 @@ export class Replica {
   /** Ends after the write under way. Nothing is lost: what is pending is durable or held by whoever admitted it. */
   async stop(): Promise<void> {
     this.#mode = 'stopped';
-    this.#transactions.release(Number.POSITIVE_INFINITY);
+    this.#transactions.tick(Number.POSITIVE_INFINITY);
     this.#tick?.cancel();
     this.sync.end();
     this.#driver?.end();
@@ -375,7 +375,7 @@ export class Replica {
       applied.statuses.map(({ txId }) => txId),
       this.ledger.tip.timeMs,
     );
-    this.#transactions.release(this.#dependencies.clock.nowMs());
+    this.#transactions.decided(this.#dependencies.clock.nowMs());
     await this.#recovery?.afterBlock();
     await this.#options.validator?.keys?.afterBlock(this.#dependencies.log);
     reportEpoch({ ledger: this.ledger, log: this.#dependencies.log });
@@ -470,7 +470,7 @@ export class Replica {
       this.#lastProgress = progress;
       if (stalled || statusDue) this.#broadcast({ kind: 'round-state', state });
     }
-    this.#transactions.release(nowMs);
+    this.#transactions.tick(nowMs);
     this.#transactions.resend(nowMs, this.#configuration.resendIntervalMs);
     if (this.#evidence !== null) this.#spawn(this.#evidence.tick());
     if (!statusDue) return;

@@ -58,9 +58,14 @@ export class TransactionDesk {
     );
   }
 
-  /** Call after every block, and as time goes by. */
-  release(nowMs: number): void {
-    this.#pace.release(nowMs);
+  /** Call after every block. */
+  decided(nowMs: number): void {
+    this.#pace.decided(nowMs);
+  }
+
+  /** Call as time goes by, and with an infinite time at the end. */
+  tick(nowMs: number): void {
+    this.#pace.tick(nowMs);
   }
 
   async admit(transaction: Transaction, alongside: readonly StoreOperation[] = []): Promise<Admission> {

@@ -49,32 +49,52 @@ describe('what clients hand in', () => {
     void hand('f', 800);
     await settle();
     expect(began).toEqual(['a', 'b', 'c']);
-    pace.release(nowMs);
+    pace.decided(nowMs);
     await settle();
     expect(began).toEqual(['a', 'b', 'c', 'd']);
     mempool.bytes = 0;
-    pace.release(nowMs);
+    pace.decided(nowMs);
     await settle();
     expect(began).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
   });
 
   // @mutation packages/replica/src/admission-pace.ts
-  // - if (!this.#hasRoom && nowMs - next.sinceMs < WAIT_MS) return;
-  // + if (!this.#hasRoom) return;
-  test('enters after a second without room: whoever is cut off takes what clients have', async () => {
+  // - if (this.#waiting.length > 0 && nowMs - this.#stuckSinceMs >= WAIT_MS) this.#isStuck = true;
+  // +
+  // @mutation packages/replica/src/admission-pace.ts
+  // - this.#isStuck = false;
+  // +
+  test('enters after five seconds without a block, and without waiting until the next one: who is cut off takes what clients have', async () => {
     mempool.bytes = ROOM;
     void hand('a', 1);
-    nowMs = 500;
+    nowMs = 4_000;
     void hand('b', 1);
-    pace.release(999);
+    pace.tick(4_999);
     await settle();
     expect(began).toEqual([]);
-    pace.release(1_000);
-    await settle();
-    expect(began).toEqual(['a']);
-    pace.release(1_500);
+    pace.tick(5_000);
     await settle();
     expect(began).toEqual(['a', 'b']);
+    expect(await hand('c', 1)).toBe('admitted');
+    pace.decided(6_000);
+    void hand('d', 1);
+    await settle();
+    expect(began).toEqual(['a', 'b', 'c']);
+  });
+
+  // @mutation packages/replica/src/admission-pace.ts
+  // - if (!enters && nowMs - next.sinceMs < WAIT_MS) return;
+  // + if (!enters) return;
+  // @mutation packages/replica/src/admission-pace.ts
+  // - this.#stuckSinceMs = nowMs;
+  // +
+  test('is refused after five seconds of blocks without room for it', async () => {
+    mempool.bytes = ROOM;
+    const answer = hand('a', 1);
+    for (nowMs = 1_000; nowMs <= 4_000; nowMs += 1_000) pace.decided(nowMs);
+    pace.tick(5_000);
+    expect(await answer).toBe('busy');
+    expect(began).toEqual([]);
   });
 
   // @mutation packages/replica/src/admission-pace.ts
@@ -84,7 +104,7 @@ describe('what clients hand in', () => {
     mempool.bytes = ROOM;
     const waiting = Array.from({ length: WAITING_MAX }, (_, i) => hand(String(i), 1));
     expect(await hand('one more', 1)).toBe('busy');
-    pace.release(nowMs + 1_000);
+    pace.tick(nowMs + 5_000);
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(['admitted']));
     expect(began).not.toContain('one more');
   });

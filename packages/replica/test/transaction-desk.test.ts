@@ -252,7 +252,7 @@ describe('a burst of more than two blocks', () => {
     );
 
   // @mutation packages/replica/src/replica.ts
-  // - this.#transactions.release(this.#dependencies.clock.nowMs());
+  // - this.#transactions.decided(this.#dependencies.clock.nowMs());
   // +
   test('is admitted as blocks make room for it', async () => {
     const transactions = await burst();
@@ -263,21 +263,21 @@ describe('a burst of more than two blocks', () => {
     expect(first).toBeLessThan(BURST);
     await decide(transactions.slice(0, 3));
     expect(actor.replica.status().pending).toBeGreaterThanOrEqual(first);
-    await stage.clock.run(1_500);
+    await stage.clock.run(5_200);
     expect(await Promise.all(admissions)).toEqual(Array(BURST).fill(expect.objectContaining({ ok: true })));
   });
 
   // @mutation packages/replica/src/replica.ts
-  // - this.#transactions.release(nowMs);
+  // - this.#transactions.tick(nowMs);
   // +
   test('is all admitted in time where nothing is decided', async () => {
     for (const { bytes } of await burst()) void actor.replica.submit(bytes);
-    await stage.clock.run(1_500);
+    await stage.clock.run(5_200);
     expect(actor.replica.status().pending).toBe(BURST);
   });
 
   // @mutation packages/replica/src/replica.ts
-  // - this.#transactions.release(Number.POSITIVE_INFINITY);
+  // - this.#transactions.tick(Number.POSITIVE_INFINITY);
   // +
   test('is answered when the replica stops, and none of it is lost', async () => {
     let answered = 0;
