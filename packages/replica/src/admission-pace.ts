@@ -12,8 +12,8 @@ const BLOCKS_AHEAD = 2;
  * until the next one: who is cut off takes what its clients have, up to the bounds of the mempool.
  */
 const WAIT_MS = 5_000;
-/** Transactions that wait at once. */
-const WAITING_MAX = 4_096;
+/** Transactions that wait at once, and their bytes. Beyond: refused at once. */
+const WAITING_MAX = { count: 4_096, bytes: 32 * 1024 * 1024 };
 
 interface Waiting {
   readonly bytes: number;
@@ -34,6 +34,7 @@ interface Dependencies {
 export class AdmissionPace {
   readonly #dependencies: Dependencies;
   readonly #waiting: Waiting[] = [];
+  #waitingBytes = 0;
   /** Bytes of what has entered and may not be counted by the mempool yet. */
   #enteringBytes = 0;
   /** Since when somebody waits and no block was decided, in ms. */
@@ -68,6 +69,7 @@ export class AdmissionPace {
       const enters = this.#hasRoom;
       if (!enters && nowMs - next.sinceMs < WAIT_MS) return;
       this.#waiting.shift();
+      this.#waitingBytes -= next.bytes;
       if (enters) this.#enteringBytes += next.bytes;
       next.enter(enters);
     }
@@ -78,9 +80,10 @@ export class AdmissionPace {
       this.#enteringBytes += bytes;
       return true;
     }
-    if (this.#waiting.length === WAITING_MAX) return false;
+    if (this.#waiting.length === WAITING_MAX.count || this.#waitingBytes + bytes > WAITING_MAX.bytes) return false;
     const sinceMs = this.#dependencies.clock.nowMs();
     if (this.#waiting.length === 0) this.#stuckSinceMs = sinceMs;
+    this.#waitingBytes += bytes;
     return new Promise((enter) => {
       this.#waiting.push({ bytes, sinceMs, enter });
     });

@@ -98,8 +98,8 @@ describe('what clients hand in', () => {
   });
 
   // @mutation packages/replica/src/admission-pace.ts
-  // - if (this.#waiting.length === WAITING_MAX) return false;
-  // +
+  // - this.#waiting.length === WAITING_MAX.count || this.#waitingBytes + bytes > WAITING_MAX.bytes
+  // + this.#waitingBytes + bytes > WAITING_MAX.bytes
   test('is refused when too much waits already', async () => {
     mempool.bytes = ROOM;
     const waiting = Array.from({ length: WAITING_MAX }, (_, i) => hand(String(i), 1));
@@ -107,6 +107,25 @@ describe('what clients hand in', () => {
     pace.tick(nowMs + 5_000);
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(['admitted']));
     expect(began).not.toContain('one more');
+  });
+
+  // @mutation packages/replica/src/admission-pace.ts
+  // - this.#waitingBytes + bytes > WAITING_MAX.bytes
+  // + bytes > WAITING_MAX.bytes
+  // @mutation packages/replica/src/admission-pace.ts
+  // - this.#waitingBytes -= next.bytes;
+  // +
+  test('is refused when too many bytes wait already', async () => {
+    const half = 16 * 1024 * 1024;
+    mempool.bytes = ROOM;
+    for (let round = 1; round <= 2; round++) {
+      const waiting = [hand('a', half), hand('b', half)];
+      expect(await hand('c', half)).toBe('busy');
+      nowMs += 5_000;
+      pace.tick(nowMs);
+      expect(await Promise.all(waiting)).toEqual(['admitted', 'admitted']);
+      pace.decided(nowMs);
+    }
   });
 
   // @mutation packages/replica/src/admission-pace.ts
