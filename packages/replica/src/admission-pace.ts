@@ -23,7 +23,7 @@ interface Waiting {
 
 interface Dependencies {
   readonly ledger: { readonly parameters: Pick<ChainParameters, 'blockBytesMax'> };
-  readonly mempool: Pick<Mempool, 'bytes'>;
+  readonly mempool: Pick<Mempool, 'bytes' | 'waitsForRoom'>;
   readonly clock: Pick<Clock, 'nowMs'>;
 }
 
@@ -37,6 +37,8 @@ export class AdmissionPace {
   #waitingBytes = 0;
   /** Bytes of what has entered and may not be counted by the mempool yet. */
   #enteringBytes = 0;
+  /** Bytes pending that a block had room for and did not take: they wait for something else, a quota's next window for one. */
+  #leftBytes = 0;
   /** Since when somebody waits and no block was decided, in ms. */
   #stuckSinceMs = 0;
   #isStuck = false;
@@ -57,6 +59,8 @@ export class AdmissionPace {
 
   /** Call when a block was decided and the mempool has shrunk by it. */
   decided(nowMs: number): void {
+    const { mempool } = this.#dependencies;
+    this.#leftBytes = mempool.waitsForRoom ? Math.min(this.#leftBytes, mempool.bytes) : mempool.bytes;
     this.#isStuck = false;
     this.#stuckSinceMs = nowMs;
     this.tick(nowMs);
@@ -91,6 +95,7 @@ export class AdmissionPace {
 
   get #hasRoom(): boolean {
     const { ledger, mempool } = this.#dependencies;
-    return this.#isStuck || mempool.bytes + this.#enteringBytes < BLOCKS_AHEAD * ledger.parameters.blockBytesMax;
+    const waitingBytes = mempool.bytes - this.#leftBytes + this.#enteringBytes;
+    return this.#isStuck || waitingBytes < BLOCKS_AHEAD * ledger.parameters.blockBytesMax;
   }
 }

@@ -5,13 +5,13 @@ const BLOCK_BYTES = 1_000;
 const ROOM = 2 * BLOCK_BYTES;
 const WAITING_MAX = 4_096;
 
-let mempool: { bytes: number };
+let mempool: { bytes: number; waitsForRoom: boolean };
 let nowMs: number;
 let pace: AdmissionPace;
 let began: string[];
 
 beforeEach(() => {
-  mempool = { bytes: 0 };
+  mempool = { bytes: 0, waitsForRoom: true };
   nowMs = 0;
   began = [];
   pace = new AdmissionPace({
@@ -39,8 +39,8 @@ describe('what clients hand in', () => {
   // - if (this.#waiting.length === 0 && this.#hasRoom) {
   // + if (this.#hasRoom) {
   // @mutation packages/replica/src/admission-pace.ts
-  // - mempool.bytes + this.#enteringBytes < BLOCKS_AHEAD
-  // + mempool.bytes < BLOCKS_AHEAD
+  // - mempool.bytes - this.#leftBytes + this.#enteringBytes;
+  // + mempool.bytes - this.#leftBytes;
   test('enters at once until two blocks of it are pending, then in its order as blocks make room', async () => {
     for (const name of ['a', 'b', 'c', 'd', 'e']) void hand(name, 800);
     await settle();
@@ -95,6 +95,33 @@ describe('what clients hand in', () => {
     pace.tick(5_000);
     expect(await answer).toBe('busy');
     expect(began).toEqual([]);
+  });
+
+  // @mutation packages/replica/src/admission-pace.ts
+  // - this.#leftBytes = mempool.waitsForRoom ? Math.min(this.#leftBytes, mempool.bytes) : mempool.bytes;
+  // +
+  // @mutation packages/replica/src/admission-pace.ts
+  // - this.#leftBytes = mempool.waitsForRoom ? Math.min(this.#leftBytes, mempool.bytes) : mempool.bytes;
+  // + this.#leftBytes = mempool.bytes;
+  // @mutation packages/replica/src/admission-pace.ts
+  // - Math.min(this.#leftBytes, mempool.bytes)
+  // + this.#leftBytes
+  test('does not wait behind what no block takes, such as one account has when its quota is used up', async () => {
+    mempool.bytes = ROOM;
+    void hand('a', 1);
+    pace.decided(nowMs);
+    await settle();
+    expect(began).toEqual([]);
+    mempool.waitsForRoom = false;
+    pace.decided(nowMs);
+    await settle();
+    expect(began).toEqual(['a']);
+    mempool.waitsForRoom = true;
+    mempool.bytes = ROOM / 2;
+    pace.decided(nowMs);
+    for (const name of ['b', 'c', 'd']) void hand(name, BLOCK_BYTES);
+    await settle();
+    expect(began).toEqual(['a', 'b', 'c']);
   });
 
   // @mutation packages/replica/src/admission-pace.ts
