@@ -1,5 +1,5 @@
 import { COMMITTEE_SIZE_MAX, fail, ok, type Result } from '@nacre/base';
-import { isScenarioName, NAMED_ONLY, SCENARIO_NAMES, type ScenarioName } from './scenarios/scenarios.ts';
+import { isScenarioName, SCENARIO_NAMES, type ScenarioName } from './scenarios/scenarios.ts';
 import { parseSeedOptions, type SeedOptions, wholeNumber } from './seed-options.ts';
 
 export interface SimulateOptions extends SeedOptions {
@@ -48,7 +48,7 @@ export const USAGE = `Usage: npm run simulate -- [--seeds N] [--start S | --fres
   --markdown       the table as Markdown
   --quiet          print the summary only
 
-Scenarios: ${SCENARIO_NAMES.join(', ')}; only by name: ${NAMED_ONLY.join(', ')}, fork
+Scenarios: ${SCENARIO_NAMES.join(', ')}; only by name: fork
 `;
 
 const SWITCHES = ['trace', 'quiet', 'variants', 'hashes', 'markdown'] as const;

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { SeedOutcome } from '../src/check-seed.ts';
 import { SCENARIO_NAMES } from '../src/scenarios/scenarios.ts';
@@ -5,7 +6,9 @@ import { Summary } from '../src/summary.ts';
 import { faults, outcome } from './support/seed-outcome.ts';
 
 /** With fewer seeds of a scenario, a fault of it may be missing by chance. */
-const SEEDS_FOR_ITS_FAULTS = 20;
+const SEEDS_FOR_ITS_FAULTS = 30;
+/** With fewer of every scenario, a fault that many of them have may be. */
+const SEEDS_OF_EACH = 7;
 
 function summaryOf(count: number, each: SeedOutcome): Summary {
   const summary = new Summary();
@@ -36,21 +39,45 @@ test('what a scenario is there for and never happened is missing, once there wer
 
 test('what most seeds of a scenario are without is missed later', () => {
   const undamaged = { ...outcome, scenario: 'damage' as const, faults: { ...faults, diskLost: 0 } };
-  expect(summaryOf(79, undamaged).missing()).toEqual([]);
-  expect(summaryOf(80, undamaged).missing()).toEqual(['diskLost in damage']);
+  expect(summaryOf(199, undamaged).missing()).toEqual([]);
+  expect(summaryOf(200, undamaged).missing()).toEqual(['diskLost in damage']);
   const bothWays = { ...outcome, scenario: 'partitions' as const, faults: { ...faults, framePartitioned: 0 } };
-  expect(summaryOf(79, bothWays).missing()).toEqual([]);
-  expect(summaryOf(80, bothWays).missing()).toEqual(['framePartitioned in partitions']);
+  expect(summaryOf(199, bothWays).missing()).toEqual([]);
+  expect(summaryOf(200, bothWays).missing()).toEqual(['framePartitioned in partitions']);
   const farApart = { ...outcome, scenario: 'wide-area' as const, laterRounds: 0 };
-  expect(summaryOf(79, farApart).missing()).toEqual([]);
-  expect(summaryOf(80, farApart).missing()).toEqual(['blocks decided above round 0 in wide-area']);
+  expect(summaryOf(199, farApart).missing()).toEqual([]);
+  expect(summaryOf(200, farApart).missing()).toEqual(['blocks decided above round 0 in wide-area']);
+  const forgetful = { ...outcome, scenario: 'epochs-offenders' as const, faults: { ...faults, oldOffenceProven: 0 } };
+  expect(summaryOf(199, forgetful).missing()).toEqual([]);
+  expect(summaryOf(200, forgetful).missing()).toEqual(['oldOffenceProven in epochs-offenders']);
 });
 
-test('over all scenarios every kind of fault has to happen', () => {
+/** So many seeds of each scenario, all alike but for the scenario. */
+function summaryOfEach(count: number, each: SeedOutcome): Summary {
   const summary = new Summary();
-  for (const scenario of SCENARIO_NAMES)
-    for (let i = 0; i < 12; i++) summary.add({ ...outcome, scenario, faults: { ...faults, fileTorn: 0, framePartitioned: 0 } });
-  expect(summary.missing()).toEqual(['fileTorn', 'framePartitioned']);
+  for (const scenario of SCENARIO_NAMES) for (let i = 0; i < count; i++) summary.add({ ...each, scenario });
+  return summary;
+}
+
+// @mutation packages/simulator/src/summary.ts
+// - if (ofEach < SEEDS_OF_EACH) return missing;
+// + if (ofEach <= SEEDS_OF_EACH) return missing;
+test('over all scenarios every kind of fault has to happen, the rarest when there were more of each', () => {
+  const without = { ...outcome, faults: { ...faults, fileTorn: 0, framePartitioned: 0, replaceLost: 0 } };
+  expect(summaryOfEach(SEEDS_OF_EACH - 1, without).missing()).toEqual([]);
+  expect(summaryOfEach(SEEDS_OF_EACH, without).missing()).toEqual(['fileTorn', 'framePartitioned']);
+  expect(summaryOfEach(20, without).missing()).toEqual(['fileTorn', 'replaceLost', 'framePartitioned']);
+});
+
+test('a command that leaves scenarios out owes only what its own are there for', () => {
+  const summary = summaryOf(1_000, { ...outcome, faults: { ...faults, fileTorn: 0 } });
+  expect(summary.missing()).toEqual([]);
+});
+
+test('CI runs so many seeds that none of what they show can be missing unseen', () => {
+  const script = readFileSync(new URL('../../../.ci/run', import.meta.url), 'utf8');
+  const [, seeds] = /simulate -- --seeds (\d+) --start/.exec(script) ?? [];
+  expect(Number(seeds)).toBeGreaterThanOrEqual(SEEDS_OF_EACH * SCENARIO_NAMES.length);
 });
 
 test('what a former run came to counts', () => {

@@ -61,25 +61,11 @@ const PLAIN = {
 type PlainName = keyof typeof PLAIN;
 export type ScenarioName = PlainName | `byzantine-${BehaviourName}` | 'fork';
 
-const ALL_NAMES: readonly ScenarioName[] = [
+/** The scenarios that a command without `--scenario` goes through in turn. */
+export const SCENARIO_NAMES: readonly ScenarioName[] = [
   ...(Object.keys(PLAIN) as PlainName[]),
   ...BEHAVIOUR_NAMES.map((name) => `byzantine-${name}` as const),
 ];
-
-/** Only by name, until thousands of their seeds have passed: what a command draws by itself must not fail by a scenario's own fault. */
-export const NAMED_ONLY: readonly ScenarioName[] = [
-  'snapshots',
-  'snapshots-epochs',
-  'pruned',
-  'sync-restarts',
-  'sync-damage',
-  'merge-storms',
-  'flapping',
-  'byzantine-snapshot-liar',
-];
-
-/** The scenarios that a command without `--scenario` goes through in turn. */
-export const SCENARIO_NAMES: readonly ScenarioName[] = ALL_NAMES.filter((name) => !NAMED_ONLY.includes(name));
 
 /** Their chance comes when locks are held, and locks are held where commits are lost. */
 const LOCK_BREAKERS: readonly string[] = ['unlocking', 'twins', 'equivocating-proposer'];
@@ -103,5 +89,5 @@ export function recipeOf(name: ScenarioName): Recipe {
 }
 
 export function isScenarioName(text: string): text is ScenarioName {
-  return text === 'fork' || ALL_NAMES.some((name) => name === text);
+  return text === 'fork' || SCENARIO_NAMES.some((name) => name === text);
 }
