@@ -89,6 +89,12 @@ export interface Peer {
  */
 export type Lane = 'committee' | 'gossip';
 
+/**
+ * Which of the frames for one peer leave first. `urgent`: everything that a decision may wait for; it is small, and little at any time. `bulk`:
+ * transactions, of which more may come than the network can decide. A transport that is behind sends urgent frames first and drops bulk first.
+ */
+export type Urgency = 'urgent' | 'bulk';
+
 export interface TransportHandlers {
   connected(peer: Peer): void;
   disconnected(peer: Peer): void;
@@ -100,10 +106,10 @@ export interface TransportHandlers {
 export interface Transport {
   start(handlers: TransportHandlers): void;
   peers(): readonly Peer[];
-  /** Queues a frame for one peer; it is lost if the connection ends first. */
+  /** Queues an urgent frame for one peer; it is lost if the connection ends first. */
   send(peerId: string, frame: Uint8Array): void;
-  /** Queues a frame for everyone whom the lane reaches. */
-  broadcast(lane: Lane, frame: Uint8Array): void;
+  /** Queues a frame for everyone whom the lane reaches. It is urgent unless it is said to be bulk. */
+  broadcast(lane: Lane, frame: Uint8Array, urgency?: Urgency): void;
   /** One question, one answer. Fails with `TIMEOUT`, `DISCONNECTED`, `TOO_LARGE` or `NO_ANSWER`. */
   request(
     peerId: string,

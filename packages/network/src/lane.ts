@@ -1,5 +1,5 @@
 import type { Stream } from '@libp2p/interface';
-import { type Clock, FRAME_BYTES_MAX, type Refusal, type Timer } from '@nacre/base';
+import { type Clock, FRAME_BYTES_MAX, type Refusal, type Timer, type Urgency } from '@nacre/base';
 import { FrameReader, SIGNALS_FROM } from './frame-reader.ts';
 import { announceWindowLate } from './lazy-window.ts';
 import type { LinkSecurity } from './link-security.ts';
@@ -95,9 +95,9 @@ export class Lane {
     return this.#queue.bytes;
   }
 
-  enqueue(frame: Uint8Array): void {
+  enqueue(frame: Uint8Array, urgency: Urgency): void {
     if (this.#ended) return;
-    const dropped = this.#queue.push(frame);
+    const dropped = this.#queue.push(frame, urgency);
     if (dropped > 0) {
       this.#overflowingSinceMs ??= this.#options.clock.nowMs();
       this.#handlers.dropped(dropped);

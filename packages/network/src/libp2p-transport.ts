@@ -20,6 +20,7 @@ import {
   type Timer,
   type Transport,
   type TransportHandlers,
+  type Urgency,
   utf8,
   type Verifier,
 } from '@nacre/base';
@@ -239,8 +240,8 @@ export class Libp2pTransport implements Transport {
     this.#neighbours.send(peerId, frame);
   }
 
-  broadcast(lane: Lane, frame: Uint8Array): void {
-    this.#neighbours.broadcast(lane, frame);
+  broadcast(lane: Lane, frame: Uint8Array, urgency: Urgency = 'urgent'): void {
+    this.#neighbours.broadcast(lane, frame, urgency);
   }
 
   async request(peerId: string, frame: Uint8Array, limits: RequestLimits): Promise<Result<Uint8Array>> {

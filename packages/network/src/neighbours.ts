@@ -9,6 +9,7 @@ import {
   type Log,
   type Peer,
   type Refusal,
+  type Urgency,
 } from '@nacre/base';
 import type { Candidate } from './admission.ts';
 import { endConnection } from './admission-desk.ts';
@@ -161,17 +162,17 @@ export class Neighbours {
 
   send(peerId: string, frame: Uint8Array): void {
     assert(frame.length <= FRAME_BYTES_MAX, 'a frame is within the bound that its reader enforces');
-    this.#options.links.ofPeer(peerId)?.lane?.enqueue(frame);
+    this.#options.links.ofPeer(peerId)?.lane?.enqueue(frame, 'urgent');
   }
 
-  broadcast(lane: LaneName, frame: Uint8Array): void {
+  broadcast(lane: LaneName, frame: Uint8Array, urgency: Urgency): void {
     assert(frame.length <= FRAME_BYTES_MAX, 'a frame is within the bound that its reader enforces');
     const { gossip, limits } = this.#options;
     const receivers = [...this.#reachedBy(lane)];
     if (lane === 'gossip' && gossip !== null && receivers.length > limits.directGossipMax && gossip.carries(frame)) {
       return gossip.publish(frame);
     }
-    for (const link of receivers) link.lane?.enqueue(frame);
+    for (const link of receivers) link.lane?.enqueue(frame, urgency);
   }
 
   /** Two validators speak on the committee lane, all other pairs on the gossip lane. */

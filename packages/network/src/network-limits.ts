@@ -22,7 +22,7 @@ export interface NetworkLimits {
   readonly connectionsPerSecondPerHost: number;
   /** From the open connection to the open lane, in ms. Beyond: closed with `TIMEOUT`. */
   readonly admissionTimeoutMs: number;
-  /** Frames waiting for one peer, in bytes, more than the largest frame. Beyond: the oldest are dropped, repair brings what mattered. */
+  /** Frames waiting for one peer, in bytes, more than the largest frame. Beyond: the oldest are dropped, bulk first; repair brings what mattered. */
   readonly queueBytesMax: number;
   /** A lane that accepts nothing for this long, in ms, is closed: `SLOW_READER`. */
   readonly stallMs: number;

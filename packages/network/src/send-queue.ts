@@ -1,21 +1,19 @@
-import { assert } from '@nacre/base';
+import { assert, type Urgency } from '@nacre/base';
+import { FrameFifo } from './frame-fifo.ts';
 import { LENGTH_BYTES } from './frame-reader.ts';
 
 /** Frames are joined into one write up to this size, in bytes: one TLS record and one system call for many votes. */
 const CHUNK_BYTES = 64 * 1024;
-/** Positions at the front of the list that may be empty before it is moved up. */
-const EMPTY_MAX = 1_024;
 
 /**
- * The frames that wait for one peer, bounded in bytes. At the bound the oldest are dropped: they are the ones that newer
- * votes and round states have overtaken, and all of them come back by repair or resending. A frame is dropped whole.
+ * The frames that wait for one peer, bounded in bytes. Urgent ones leave before bulk, each kind in its own order. At the bound the
+ * oldest bulk is dropped, and urgent frames only when no bulk is left: the oldest are the ones that newer votes and round states
+ * have overtaken. All of them come back by repair or resending. A frame is dropped whole.
  */
 export class SendQueue {
   readonly #bytesMax: number;
-  /** The waiting frames start at the index; what is before it was sent. */
-  #frames: (Uint8Array | undefined)[] = [];
-  #first = 0;
-  #bytes = 0;
+  readonly #urgent = new FrameFifo();
+  readonly #bulk = new FrameFifo();
   readonly #signals: number[] = [];
 
   constructor(bytesMax: number) {
@@ -23,20 +21,19 @@ export class SendQueue {
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#urgent.bytes + this.#bulk.bytes;
   }
 
   get empty(): boolean {
-    return this.#first === this.#frames.length && this.#signals.length === 0;
+    return this.#next.first === undefined && this.#signals.length === 0;
   }
 
-  /** @returns how many older frames had to go */
-  push(frame: Uint8Array): number {
+  /** @returns how many frames had to go: older ones, or this one if it is bulk and urgent ones leave it no room */
+  push(frame: Uint8Array, urgency: Urgency): number {
     assert(frame.length + LENGTH_BYTES <= this.#bytesMax, 'a queue holds at least one frame');
-    this.#frames.push(frame);
-    this.#bytes += frame.length + LENGTH_BYTES;
+    (urgency === 'bulk' ? this.#bulk : this.#urgent).push(frame);
     let dropped = 0;
-    for (; this.#bytes > this.#bytesMax; dropped++) this.#shift();
+    for (; this.bytes > this.#bytesMax; dropped++) this.#drop();
     return dropped;
   }
 
@@ -49,38 +46,38 @@ export class SendQueue {
   take(): { readonly chunk: Uint8Array; readonly frames: number } | null {
     if (this.empty) return null;
     let bytes = this.#signals.length * LENGTH_BYTES;
-    let end = this.#first;
-    while (end < this.#frames.length) {
-      const next = (this.#frames[end] as Uint8Array).length + LENGTH_BYTES;
-      if (end > this.#first && bytes + next > CHUNK_BYTES) break;
-      bytes += next;
-      end++;
+    const frames: Uint8Array[] = [];
+    for (let next = this.#next.first; next !== undefined; next = this.#next.first) {
+      if (frames.length > 0 && bytes + LENGTH_BYTES + next.length > CHUNK_BYTES) break;
+      bytes += LENGTH_BYTES + next.length;
+      frames.push(next);
+      this.#next.shift();
     }
-    const chunk = new Uint8Array(bytes);
-    const view = new DataView(chunk.buffer);
-    let offset = 0;
-    for (const signal of this.#signals.splice(0)) {
-      view.setUint32(offset, signal);
-      offset += LENGTH_BYTES;
-    }
-    const frames = end - this.#first;
-    for (let i = 0; i < frames; i++) {
-      const frame = this.#shift();
-      view.setUint32(offset, frame.length);
-      chunk.set(frame, offset + LENGTH_BYTES);
-      offset += LENGTH_BYTES + frame.length;
-    }
-    return { chunk, frames };
+    return { chunk: joined(this.#signals.splice(0), frames, bytes), frames: frames.length };
   }
 
-  #shift(): Uint8Array {
-    const frame = this.#frames[this.#first] as Uint8Array;
-    this.#frames[this.#first++] = undefined;
-    this.#bytes -= frame.length + LENGTH_BYTES;
-    if (this.#first === this.#frames.length || this.#first > EMPTY_MAX) {
-      this.#frames = this.#frames.slice(this.#first);
-      this.#first = 0;
-    }
-    return frame;
+  /** The frames of which the first is the next to leave. */
+  get #next(): FrameFifo {
+    return this.#urgent.first === undefined ? this.#bulk : this.#urgent;
   }
+
+  #drop(): void {
+    (this.#bulk.first === undefined ? this.#urgent : this.#bulk).shift();
+  }
+}
+
+function joined(signals: readonly number[], frames: readonly Uint8Array[], bytes: number): Uint8Array {
+  const chunk = new Uint8Array(bytes);
+  const view = new DataView(chunk.buffer);
+  let offset = 0;
+  for (const signal of signals) {
+    view.setUint32(offset, signal);
+    offset += LENGTH_BYTES;
+  }
+  for (const frame of frames) {
+    view.setUint32(offset, frame.length);
+    chunk.set(frame, offset + LENGTH_BYTES);
+    offset += LENGTH_BYTES + frame.length;
+  }
+  return chunk;
 }

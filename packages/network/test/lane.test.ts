@@ -93,11 +93,11 @@ test('the first frame leaves at once, what follows in the same turn of the loop 
   const { stream, lane } = setUp();
   await turn();
   stream.sent.length = 0;
-  lane.enqueue(utf8('a'));
+  lane.enqueue(utf8('a'), 'urgent');
   await Promise.resolve();
   expect(stream.sent.length).toBe(1);
   for (const text of ['b', 'c', 'd']) {
-    lane.enqueue(utf8(text));
+    lane.enqueue(utf8(text), 'urgent');
     await Promise.resolve();
   }
   expect(stream.sent.length).toBe(1);
@@ -114,7 +114,7 @@ test('a stream that is full is given nothing until it drains', async () => {
   await turn();
   stream.block(true);
   stream.sent.length = 0;
-  lane.enqueue(utf8('later'));
+  lane.enqueue(utf8('later'), 'urgent');
   await turn();
   expect([stream.sent, lane.queuedBytes]).toEqual([[], 9]);
   stream.block(false);
@@ -127,12 +127,28 @@ test('pings are answered, ahead of what is queued', async () => {
   const { stream, lane } = setUp();
   await turn();
   stream.block(true);
-  lane.enqueue(utf8('frame'));
+  lane.enqueue(utf8('frame'), 'urgent');
   stream.receive(PING);
   stream.sent.length = 0;
   stream.block(false);
   await turn();
   expect(Buffer.concat(stream.sent)).toEqual(Buffer.concat([PONG, lengthPrefix(5), utf8('frame')]));
+  lane.close();
+});
+
+// @mutation packages/network/src/lane.ts
+// -     const dropped = this.#queue.push(frame, urgency);
+// +     const dropped = this.#queue.push(frame, 'urgent');
+test('a vote that comes late leaves ahead of the transactions that wait', async () => {
+  const { stream, lane } = setUp();
+  await turn();
+  stream.block(true);
+  stream.sent.length = 0;
+  lane.enqueue(utf8('transactions'), 'bulk');
+  lane.enqueue(utf8('vote'), 'urgent');
+  stream.block(false);
+  await turn();
+  expect(Buffer.concat(stream.sent)).toEqual(Buffer.concat([lengthPrefix(4), utf8('vote'), lengthPrefix(12), utf8('transactions')]));
   lane.close();
 });
 
@@ -172,8 +188,8 @@ test('a pause of this very process accuses nobody', async () => {
   const { stream, clock, lane, ends } = setUp();
   await turn();
   stream.block(true);
-  lane.enqueue(new Uint8Array(9_000));
-  lane.enqueue(new Uint8Array(9_000));
+  lane.enqueue(new Uint8Array(9_000), 'urgent');
+  lane.enqueue(new Uint8Array(9_000), 'urgent');
   clock.jump(600_000);
   clock.advance(2_000);
   expect(ends).toEqual([]);
@@ -188,14 +204,14 @@ test('a peer that accepts nothing is a slow reader, one that accepts a little no
     const { stream, clock, lane, ends } = setUp();
     await turn();
     stream.block(true);
-    lane.enqueue(utf8('waiting'));
+    lane.enqueue(utf8('waiting'), 'urgent');
     for (let i = 0; i < 8; i++) {
       stream.receive(lengthPrefix(0));
       if (accepting) {
         stream.block(false);
         await turn();
         stream.block(true);
-        lane.enqueue(utf8('waiting'));
+        lane.enqueue(utf8('waiting'), 'urgent');
       }
       clock.advance(2_000);
     }
@@ -212,7 +228,7 @@ test('a peer whose queue stays full is a slow reader even if it accepts a little
   await turn();
   for (let i = 0; i < 8; i++) {
     stream.block(true);
-    for (let j = 0; j < 12; j++) lane.enqueue(new Uint8Array(996));
+    for (let j = 0; j < 12; j++) lane.enqueue(new Uint8Array(996), 'urgent');
     stream.receive(lengthPrefix(0));
     stream.emit('drain');
     clock.advance(2_000);
@@ -224,7 +240,7 @@ test('a stream that ends, ends the lane; nothing is sent or delivered after it',
   const { stream, lane, frames, ends } = setUp();
   stream.emit('remoteCloseWrite');
   stream.receive(lengthPrefix(1), utf8('x'));
-  lane.enqueue(utf8('y'));
+  lane.enqueue(utf8('y'), 'urgent');
   await turn();
   expect([ends, frames, stream.status]).toEqual([['CLOSED'], [], 'aborted']);
 });

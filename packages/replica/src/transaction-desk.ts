@@ -135,7 +135,7 @@ export class TransactionDesk {
     const flush = (): void => {
       if (bodies.length === 0) return;
       const frame = encodeMessage({ kind: 'transactions', bodies });
-      for (const lane of lanes) this.#dependencies.transport.broadcast(lane, frame);
+      for (const lane of lanes) this.#dependencies.transport.broadcast(lane, frame, 'bulk');
       bodies = [];
       bytes = 0;
     };

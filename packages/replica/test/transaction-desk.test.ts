@@ -1,6 +1,7 @@
-import { type Hash, utf8 } from '@nacre/base';
+import { type Hash, type Urgency, utf8 } from '@nacre/base';
 import { buildTransaction, createGenesis, encodeHeader, type Transaction } from '@nacre/ledger';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { decodeMessage } from '../src/wire.ts';
 import type { Puppet } from './support/puppet.ts';
 import { type Actor, Stage } from './support/stage.ts';
 import { append, service } from './support/test-chain.ts';
@@ -307,4 +308,25 @@ test('many transactions to be sent again go into frames of bounded size', async 
   const frames = stage.hub.sent.filter(({ from, to, frame }) => from === actor.name && to === 'committee' && frame[1] === 3);
   expect(frames.length).toBeGreaterThan(2);
   for (const { frame } of frames) expect(frame.length).toBeLessThan(2 ** 20 + 2 ** 18);
+});
+
+// @mutation packages/replica/src/transaction-desk.ts
+// -       for (const lane of lanes) this.#dependencies.transport.broadcast(lane, frame, 'bulk');
+// +       for (const lane of lanes) this.#dependencies.transport.broadcast(lane, frame);
+test('transactions are bulk, and nothing else is', async () => {
+  stage = await Stage.create({ weights: [1] });
+  actor = await stage.start({ validator: 0 });
+  await actor.replica.submit((await stage.chain.anyTransaction(0)).bytes);
+  await stage.clock.run(3_000);
+  const kinds = (urgency: Urgency): Set<string> =>
+    new Set(
+      stage.hub.sent
+        .filter((sent) => sent.from === actor.name && sent.urgency === urgency)
+        .map(({ frame }) => {
+          const decoded = decodeMessage(frame);
+          return decoded.ok ? decoded.value.kind : decoded.error.code;
+        }),
+    );
+  expect(kinds('bulk')).toEqual(new Set(['transactions']));
+  expect(kinds('urgent')).toEqual(new Set(['proposal', 'votes', 'round-state', 'reach']));
 });

@@ -9,6 +9,7 @@ import {
   type Result,
   type Transport,
   type TransportHandlers,
+  type Urgency,
 } from '@nacre/base';
 
 const LATENCY_MS = 1;
@@ -18,6 +19,11 @@ export interface SentFrame {
   readonly from: string;
   readonly to: string;
   readonly frame: Uint8Array;
+}
+
+/** The same as it was handed to the transport. */
+interface QueuedFrame extends SentFrame {
+  readonly urgency: Urgency;
 }
 
 interface Node {
@@ -31,7 +37,7 @@ interface Node {
 /** Connects nodes of one process by name. Everything arrives after a millisecond, in order, unless a test interposes. */
 export class TestHub {
   /** Every frame sent, once for each broadcast. */
-  readonly sent: SentFrame[] = [];
+  readonly sent: QueuedFrame[] = [];
   readonly penalties: { readonly by: string; readonly against: string; readonly code: string }[] = [];
   /** What arrives in place of a message from one node to another. */
   interpose: (sent: SentFrame) => readonly Uint8Array[] = ({ frame }) => [frame];
@@ -57,10 +63,10 @@ export class TestHub {
       send: (peerId, frame) => {
         const to = self().links.get(peerId)?.node;
         if (to === undefined) return;
-        this.sent.push({ from: name, to: to.name, frame });
+        this.sent.push({ from: name, to: to.name, frame, urgency: 'urgent' });
         this.#carry(self(), to, frame);
       },
-      broadcast: (lane, frame) => this.#broadcast(self(), lane, frame),
+      broadcast: (lane, frame, urgency = 'urgent') => this.#broadcast(self(), { lane, frame, urgency }),
       request: (peerId, frame, limits) => this.#request(self(), peerId, frame, limits),
       penalize: (peerId, { code }) => this.penalties.push({ by: name, against: peerId.split('#')[0] as string, code }),
     };
@@ -106,8 +112,8 @@ export class TestHub {
     return node;
   }
 
-  #broadcast(from: Node, lane: Lane, frame: Uint8Array): void {
-    this.sent.push({ from: from.name, to: lane, frame });
+  #broadcast(from: Node, { lane, frame, urgency }: { readonly lane: Lane; readonly frame: Uint8Array; readonly urgency: Urgency }): void {
+    this.sent.push({ from: from.name, to: lane, frame, urgency });
     for (const { node } of from.links.values()) {
       const isCommittee = from.validator !== undefined && node.validator !== undefined;
       if (isCommittee === (lane === 'committee')) this.#carry(from, node, frame);
