@@ -54,6 +54,17 @@ test('the committee lane reaches validators alone, the gossip lane everyone else
   expect(b.frames.length).toBe(2);
 });
 
+// @mutation packages/network/src/neighbours.ts
+// -     for (const link of receivers) link.lane?.enqueue(frame, urgency);
+// +     for (const link of receivers) link.lane?.enqueue(frame, 'urgent');
+test('what is urgent arrives before the bulk that was handed over with it', async () => {
+  const [a, b] = (await star(2, 0)) as [TestNode, TestNode];
+  a.transport.broadcast('committee', utf8('transactions'), 'bulk');
+  a.transport.broadcast('committee', utf8('vote'));
+  await until(() => b.frames.length === 2);
+  expect(texts(b)).toEqual(['vote', 'transactions']);
+});
+
 test('a peer is told of before its frames, with the validator that it has proven to be', async () => {
   const [a, b] = [makeValidator(), makeValidator()];
   network = new TestNetwork(new Committee(a, b));
