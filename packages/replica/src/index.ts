@@ -6,6 +6,7 @@ export type { ReplicaDependencies, ReplicaOptions, ReplicaStatus, ValidatorIdent
 export { type OwnHistory, restoreOwnMessages } from './restore.ts';
 export { SIGNER_REFUSALS, type SignerRefusal, type SignerRefusalCode } from './signer-refusal.ts';
 export { SigningDesk } from './signing-desk.ts';
+export { SnapshotMaking } from './snapshot-making.ts';
 export type { ScrubOptions, StoreStatus } from './store-care.ts';
 export type { Admission, SubmissionStatus } from './transaction-desk.ts';
 export { type KeyFiles, ValidatorKeys } from './validator-keys.ts';

@@ -15,7 +15,7 @@ const PROGRAM = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Makes the home of a follower on free ports. */
-export async function makeFollower(directory: string, chain: DecidedChain, settings: ConfigurationFile): Promise<void> {
+export async function makeFollower(directory: string, chain: Pick<DecidedChain, 'genesis'>, settings: ConfigurationFile): Promise<void> {
   const { genesis } = chain;
   const { scheme } = genesis;
   const configuration = { rpc: { port: 0 }, listen: ['/ip4/127.0.0.1/tcp/0'], ...settings };
