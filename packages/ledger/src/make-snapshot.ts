@@ -15,7 +15,8 @@ import {
   STATE_KEY_BYTES,
 } from '@nacre/crypto';
 import { LedgerError } from './errors.ts';
-import { logTileKey, numberAtEnd, recordKeyKey, statePageKey, stateValueKey } from './keys.ts';
+import { logTileKey, statePageKey, stateValueKey } from './keys.ts';
+import { LatestRecords } from './latest-records.ts';
 import { readState } from './overlay.ts';
 import {
   ENTRY_OVERHEAD_BYTES,
@@ -28,15 +29,10 @@ import {
   statePartCodec,
 } from './snapshot-part.ts';
 import { serviceNameOf } from './snapshot-state.ts';
-import { LATEST_RECORD, RECORD_LOG, stateValueHash } from './state-kinds.ts';
+import { RECORD_LOG, stateValueHash } from './state-kinds.ts';
 
-/** Bytes of entries after which others get their turn: about a page of the tree. */
-const PAUSE_BYTES = 4 * 1024;
-/**
- * Values looked for at once. Each may take a turn of the threads that blocks are written with, in order, so whoever writes meanwhile waits for
- * as many.
- */
-const LOOKUPS_AT_ONCE = 8;
+/** Bytes of entries after which others get their turn: a few hundred latest records, which one scan finds. Higher: they wait longer. */
+const PAUSE_BYTES = 32 * 1024;
 /** Pages kept while the tree is gone through from left to right: those above the one at hand. */
 const PAGES_CACHED = 128;
 
@@ -60,6 +56,7 @@ interface Small {
 export class StateSnapshot {
   readonly #source: StateSource;
   readonly #pages: PageCache;
+  readonly #latest: LatestRecords;
   readonly #services: string[] = [];
   #parts = 0;
   #sincePause = 0;
@@ -67,6 +64,7 @@ export class StateSnapshot {
   constructor(source: StateSource) {
     this.#source = source;
     this.#pages = new PageCache({ pagesMax: PAGES_CACHED }, (id) => source.view.get(statePageKey(pageKey(id))));
+    this.#latest = new LatestRecords(source.view);
   }
 
   /** Makes all parts of the state. @returns how many @throws {LedgerError} code `LEDGER_DAMAGED`, and `CryptoError` */
@@ -123,7 +121,10 @@ export class StateSnapshot {
   async #bucket(id: PageId, leaves: Uint8Array): Promise<Small> {
     const entries: StateEntry[] = [];
     let bytes = 0;
-    for (const { key, valueHash, value } of await this.#values(leaves)) {
+    for (let at = 0; at < leaves.length; at += LEAF_BYTES) {
+      const key = leaves.slice(at, at + STATE_KEY_BYTES);
+      const valueHash = leaves.slice(at + STATE_KEY_BYTES, at + LEAF_BYTES);
+      const value = await this.#value(key, valueHash);
       const service = serviceNameOf(key, value);
       if (service !== null) this.#services.push(service);
       bytes += ENTRY_OVERHEAD_BYTES;
@@ -139,21 +140,6 @@ export class StateSnapshot {
     return { id, entries, bytes };
   }
 
-  async #values(leaves: Uint8Array): Promise<{ readonly key: Hash; readonly valueHash: Hash; readonly value: Uint8Array }[]> {
-    const found: { readonly key: Hash; readonly valueHash: Hash; readonly value: Uint8Array }[] = [];
-    for (let from = 0; from < leaves.length; from += LOOKUPS_AT_ONCE * LEAF_BYTES) {
-      const some = leaves.subarray(from, from + LOOKUPS_AT_ONCE * LEAF_BYTES);
-      const reading = Array.from({ length: some.length / LEAF_BYTES }, async (_, leaf) => {
-        const at = leaf * LEAF_BYTES;
-        const key = some.slice(at, at + STATE_KEY_BYTES);
-        const valueHash = some.slice(at + STATE_KEY_BYTES, at + LEAF_BYTES);
-        return { key, valueHash, value: await this.#value(key, valueHash) };
-      });
-      found.push(...(await Promise.all(reading)));
-    }
-    return found;
-  }
-
   /** Lets others have their turn after every few pages. */
   async #pace(bytes: number): Promise<void> {
     this.#sincePause += bytes;
@@ -163,17 +149,9 @@ export class StateSnapshot {
   }
 
   async #value(key: Hash, valueHash: Hash): Promise<Uint8Array> {
-    const { view } = this.#source;
-    const value = view.get(stateValueKey(key)) ?? (await this.#latestRecord(key));
+    const value = (await this.#latest.find(key)) ?? this.#source.view.get(stateValueKey(key));
     if (value !== undefined && bytesEqual(stateValueHash(value), valueHash)) return value;
     throw LedgerError.damaged('a state value is not the one in the tree', { fields: { stateKey: toHex(key) } });
-  }
-
-  /** The entry of the latest record under a key, which is not stored as a value: see `recordKeyKey`. */
-  async #latestRecord(key: Hash): Promise<Uint8Array | undefined> {
-    const range = { gte: recordKeyKey(key, 0), lt: recordKeyKey(key, Number.MAX_SAFE_INTEGER), reverse: true, limit: 1 };
-    const [last] = await this.#source.view.scan(range);
-    return last && LATEST_RECORD.codec.encode({ index: numberAtEnd(last.key), leafHash: last.value });
   }
 
   #putEntries({ id, entries }: Small): Promise<void> {

@@ -21,6 +21,11 @@ const PARTS_PER_DELETE = 256;
 /** Bytes of values after which what is taken over is handed to the store. */
 const WRITE_BYTES = 1024 * 1024;
 
+export interface NamedPart {
+  readonly name: PartName;
+  readonly bytes: Uint8Array;
+}
+
 export interface SnapshotsDependencies {
   readonly genesis: Genesis;
   readonly store: Store;
@@ -56,9 +61,13 @@ export class Snapshots {
     return this.#dependencies.store.get(snapshotPartKey(height, name));
   }
 
-  /** Stores a part, synced: the parts are too large for LevelDB to merge them again and again. */
-  async putPart(height: number, name: PartName, bytes: Uint8Array): Promise<void> {
-    await this.#dependencies.store.write([{ type: 'put', key: snapshotPartKey(height, name), value: bytes }], { sync: true });
+  /**
+   * Stores parts, synced: they are too large for LevelDB to merge them again and again. Together, because a sync takes as long for one of them as for
+   * many.
+   */
+  async putParts(height: number, parts: readonly NamedPart[]): Promise<void> {
+    const operations = parts.map(({ name, bytes }): StoreOperation => ({ type: 'put', key: snapshotPartKey(height, name), value: bytes }));
+    await this.#dependencies.store.write(operations, { sync: true });
   }
 
   /** Makes a snapshot whole, and deletes all but the `keep` newest ones, and parts of unfinished ones. */
@@ -114,12 +123,19 @@ export class Snapshots {
     }
   }
 
-  /** Takes one wanted part that a peer or a file gave. See `SnapshotIntake.take`. */
-  async take(intake: SnapshotIntake, name: PartName, bytes: Uint8Array): Promise<Result<void, Refusal>> {
-    // Kept before it counts, because what is taken later may look into it. A false one stays until the right one replaces it, and misleads nobody.
-    await this.putPart(intake.manifest.height, name, bytes);
-    const taken = await intake.take(name, bytes);
-    return taken.ok ? ok(undefined) : taken;
+  /**
+   * Takes wanted parts that a peer or a file gave, up to the first that is false. See `SnapshotIntake.take`.
+   *
+   * @param parts each of them wanted now, whatever the others say
+   */
+  async take(intake: SnapshotIntake, parts: readonly NamedPart[]): Promise<Result<void, Refusal>> {
+    // Kept before they count, because what is taken later may look into them. A false one stays until the right one replaces it, and misleads nobody.
+    await this.putParts(intake.manifest.height, parts);
+    for (const { name, bytes } of parts) {
+      const taken = await intake.take(name, bytes);
+      if (!taken.ok) return taken;
+    }
+    return ok(undefined);
   }
 
   /** Forgets the snapshot that was begun. */

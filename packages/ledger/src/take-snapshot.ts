@@ -6,10 +6,13 @@ import { lightUpdateCodec } from './light-update.ts';
 import { StateSnapshot } from './make-snapshot.ts';
 import { makeIds } from './make-snapshot-ids.ts';
 import { HISTORY_PART, historyPartCodec, linksPart, type PartName, type SnapshotManifest } from './snapshot-part.ts';
-import type { Snapshots } from './snapshots.ts';
+import type { NamedPart, Snapshots } from './snapshots.ts';
 
 /** Light updates that lead to a snapshot, of some hundred changes each. Beyond: none is made. */
 const LINK_PARTS_MAX = 4096;
+
+/** Bytes of parts after which they are written, with one sync for all of them: a large state has tens of thousands, of 15 KB each. */
+const WRITE_BYTES = 1024 * 1024;
 
 export interface TakeOptions {
   /** How many snapshots are kept, this one included. */
@@ -39,9 +42,18 @@ export async function takeSnapshot(
     const { height } = header;
     await snapshots.sweep();
     let bytes = 0;
+    let gathered: NamedPart[] = [];
+    let gatheredBytes = 0;
+    const flush = async (): Promise<void> => {
+      await snapshots.putParts(height, gathered);
+      gathered = [];
+      gatheredBytes = 0;
+    };
     const put = async (name: PartName, part: Uint8Array): Promise<void> => {
       bytes += part.length;
-      await snapshots.putPart(height, name, part);
+      gatheredBytes += part.length;
+      gathered.push({ name, bytes: part });
+      if (gatheredBytes >= WRITE_BYTES) await flush();
     };
     for (const [index, update] of updates.entries()) await put(linksPart(index), update);
     const readTile = (level: number, index: number) => frozen.view.get(historyTileKey(level, index));
@@ -51,6 +63,7 @@ export async function takeSnapshot(
     const state = new StateSnapshot({ view: frozen.view, root: stateRoot, put, pace });
     const stateParts = await state.state();
     const logs = await state.logs();
+    await flush();
     const manifest = { height, links: updates.length, logs, ids, stateParts, bytes };
     await snapshots.finish(manifest, { keep });
     return ok(manifest);

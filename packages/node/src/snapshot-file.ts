@@ -111,7 +111,7 @@ async function restore(
     for (let frame = await readFrame(file, path); frame !== undefined; frame = await readFrame(file, path)) {
       const { name, bytes } = frame;
       if (![...intake.wanted()].includes(name)) throw spoilt(path, `the part ${name} is out of place`);
-      const taken = await snapshots.take(intake, name, bytes);
+      const taken = await snapshots.take(intake, [{ name, bytes }]);
       if (!taken.ok) throw spoilt(path, `the part ${name} is not what was decided`, taken.error);
     }
     if (!intake.isComplete) throw spoilt(path, 'it ends too early');

@@ -209,13 +209,12 @@ export class SnapshotSync {
   async #fetch(intake: SnapshotIntake, names: readonly PartName[], id: string): Promise<void> {
     const { requests, snapshots } = this.#dependencies;
     const parts = await requests.snapshotParts(id, intake.manifest.height, names);
-    if (parts.length === 0) this.#failed.add(id);
-    for (const [i, bytes] of parts.slice(0, names.length).entries()) {
-      const taken = await snapshots.take(intake, names[i] as PartName, bytes);
-      if (taken.ok) continue;
-      this.#failed.add(id);
-      return requests.penalize(id, taken.error);
-    }
+    if (parts.length === 0) return void this.#failed.add(id);
+    const named = parts.slice(0, names.length).map((bytes, i) => ({ name: names[i] as PartName, bytes }));
+    const taken = await snapshots.take(intake, named);
+    if (taken.ok) return;
+    this.#failed.add(id);
+    requests.penalize(id, taken.error);
   }
 
   /** Who else offers the same one is not asked for it again; it may have been made by another's fault. */

@@ -53,7 +53,7 @@ export class Newcomer {
         const bytes = source.part(manifest.height, name);
         const carried = bytes && carry(name, bytes);
         if (carried === undefined) return { ok: false, error: { code: 'NOT_GIVEN', part: name } };
-        const taken = await this.snapshots.take(intake, name, carried);
+        const taken = await this.snapshots.take(intake, [{ name, bytes: carried }]);
         if (!taken.ok) return { ok: false, error: { ...taken.error, part: name } };
       }
     }
