@@ -21,7 +21,7 @@ class Entries implements StoreView {
     return undefined;
   }
 
-  async scan({ gte, lt, reverse = false, limit = Number.POSITIVE_INFINITY }: StoreRange): Promise<StoreEntry[]> {
+  async scan({ gte, lt, reverse = false, limit }: StoreRange): Promise<StoreEntry[]> {
     this.asked++;
     const found = this.#entries.filter(({ key }) => compareBytes(key, gte) >= 0 && compareBytes(key, lt) < 0);
     return (reverse ? found.toReversed() : found).slice(0, limit);

@@ -214,7 +214,7 @@ export class SnapshotSync {
     const taken = await snapshots.take(intake, named);
     if (taken.ok) return;
     this.#failed.add(id);
-    requests.penalize(id, taken.error);
+    return requests.penalize(id, taken.error);
   }
 
   /** Who else offers the same one is not asked for it again; it may have been made by another's fault. */
