@@ -2,7 +2,7 @@ import type { Clock, Log } from '@nacre/base';
 import { type Ledger, type Snapshots, takeSnapshot } from '@nacre/ledger';
 
 /**
- * Pause after every page of the state, in ms, in which the node does what it is there for: at least so long, and as long as the page took, which
+ * Pause after every few hundred entries of the state, in ms, in which the node does what it is there for: at least so long, and as long as they took, which
  * is the longer the more there is to do. So this takes half of what would be idle time, and little of any other.
  */
 const PAUSE_MS_MIN = 1;
