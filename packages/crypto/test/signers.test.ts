@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { type Signer, toHex, utf8, type Verifier } from '@nacre/base';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -194,6 +195,28 @@ test('a burst of verifications by many keys, good and bad among one another, get
   );
   const answers = await Promise.all(claims.map((claim) => verifier.verify(claim)));
   expect(answers).toEqual(claims.map((_, i) => i % 3 !== 0));
+});
+
+// @mutation packages/crypto/src/native-signer.ts
+// - if (pooled < POOLED_MAX) start();
+// + if (true) start();
+// @mutation packages/crypto/src/native-signer.ts
+// - waiting.delete(next);
+// +
+test('a burst leaves the threads to others in between, and is all answered', async () => {
+  const verifier = nativeVerifier('ml-dsa-44');
+  const { publicKey, sign } = nativeSigner('ml-dsa-44', seed);
+  const claim = { publicKey, message, context, signature: await sign(message, context) };
+  let answered = 0;
+  const burst = Array.from({ length: 500 }, () =>
+    verifier.verify(claim).then((valid) => {
+      answered += valid ? 1 : 0;
+    }),
+  );
+  await stat('.');
+  expect(answered).toBeLessThan(250);
+  await Promise.all(burst);
+  expect(answered).toBe(500);
 });
 
 // @mutation packages/crypto/src/native-signer.ts
