@@ -1,4 +1,4 @@
-import { assert, type Hash, type Store, type StoreOperation, toHex, uint64Bytes } from '@nacre/base';
+import { assert, type Hash, keyOf, type Store, type StoreOperation, uint64Bytes } from '@nacre/base';
 import { encodeCertificate } from '@nacre/consensus';
 import { appendToLog, encodePage, leafHash, pageKey } from '@nacre/crypto';
 import { encodeHeader } from './header.ts';
@@ -66,7 +66,7 @@ export function partOperations(contents: PartContents, recordLogs: ReadonlySet<s
 }
 
 function entryOperation(key: Hash, value: Uint8Array, recordLogs: ReadonlySet<string>): StoreOperation {
-  const latest = value.length === LATEST_RECORD_BYTES && !recordLogs.has(toHex(key)) ? LATEST_RECORD.codec.decode(value) : null;
+  const latest = value.length === LATEST_RECORD_BYTES && !recordLogs.has(keyOf(key)) ? LATEST_RECORD.codec.decode(value) : null;
   return latest?.ok ? put(recordKeyKey(key, latest.value.index), latest.value.leafHash) : put(stateValueKey(key), value);
 }
 

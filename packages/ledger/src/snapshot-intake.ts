@@ -1,4 +1,4 @@
-import { assert, bytesEqual, fail, fromUtf8, type Hash, ok, type Refusal, type Result, toHex, type Verifier } from '@nacre/base';
+import { assert, bytesEqual, fail, fromUtf8, type Hash, keyOf, ok, type Refusal, type Result, toHex, type Verifier } from '@nacre/base';
 import type { Certificate } from '@nacre/consensus';
 import { frontierTiles, leafHash, logRoot, logRootAt, STATE_KEY_BYTES, type Tile } from '@nacre/crypto';
 import { advanceCheckpoint } from './advance-checkpoint.ts';
@@ -144,9 +144,9 @@ export class SnapshotIntake {
     return ok(undefined);
   }
 
-  /** State keys of the record logs, in hexadecimal: entries of the same length that are none are latest records. */
+  /** State keys of the record logs, each by `keyOf`: entries of the same length that are none are latest records. */
   recordLogKeys(): Set<string> {
-    return new Set(Array.from(this.#logged, (service) => toHex(RECORD_LOG.stateKey(service))));
+    return new Set(Array.from(this.#logged, (service) => keyOf(RECORD_LOG.stateKey(service))));
   }
 
   async #verify(name: PartName, hash: Hash | null, bytes: Uint8Array): Promise<Result<PartContents, Refusal>> {
