@@ -9,6 +9,7 @@ import { FaultInjector } from './fault-injector.ts';
 import { type FaultCounts, FaultTally } from './fault-tally.ts';
 import { checkFinalState, checkSettled, type FinalState, isSettled } from './final-checker.ts';
 import { LockChecker, type LockMember } from './lock-checker.ts';
+import { isNeeded } from './needed-value.ts';
 import { checkProofs } from './proof-checker.ts';
 import { SeededRandom } from './random.ts';
 import { ReachChecker } from './reach-checker.ts';
@@ -275,7 +276,8 @@ class SeedRun {
   /** Null while an honest node has not opened its disk, or not found out what is spoilt on it. */
   #finalState(): FinalState | null {
     const { nodes, honest } = this.#cluster;
-    if (honest.some(({ replica, disk }) => replica === null || disk.store.isDamaged)) return null;
+    const isDue = ({ ledger }: ClusterReplica, { disk }: SimNode) => disk.store.damagedKeys.some((key) => isNeeded(key, ledger));
+    if (honest.some((node) => node.replica === null || isDue(node.replica, node))) return null;
     for (const { index, replica } of honest)
       if (replica !== null && this.#chain.has(index, replica.ledger.firstHeight)) this.#tally.add('leapt');
     return {

@@ -54,6 +54,11 @@ export class StoreDisk {
     return this.#unreadable.size > 0;
   }
 
+  /** Of everything in it that cannot be read. */
+  get damagedKeys(): Uint8Array[] {
+    return Array.from(this.#unreadable.keys(), keyBytes);
+  }
+
   /** Whether the process that holds it, or the last one that did, has met with damage. */
   get hasRefused(): boolean {
     return this.#hasRefused;
