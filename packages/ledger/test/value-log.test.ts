@@ -231,8 +231,12 @@ describe('room of values that are gone', () => {
     await fill('live', 5);
     const [first] = (await segments()) as [string];
     await remove('dead', 11);
-    await fill('next', 16);
-    await settled(async () => !(await segments()).includes(first));
+    // Each segment that is full has one looked through, unless that is being done just then.
+    let filled = 0;
+    await settled(async () => {
+      if (filled < 20) await fill(`next${filled++ % 4} `, 16);
+      return !(await segments()).includes(first);
+    });
     expect(await segments()).not.toContain(first);
     const whole = (): void => {
       for (let i = 0; i < 5; i++) expect(Buffer.compare(readBack(`live${i}`) as Uint8Array, value(i))).toBe(0);
